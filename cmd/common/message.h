@@ -1,0 +1,38 @@
+/* Messages on standard error, and the exit statuses. */
+#ifndef EVS_CMD_MESSAGE_H
+#define EVS_CMD_MESSAGE_H
+
+#include "evs.h"
+
+/* Exit statuses: part of the contract, so the values are fixed. */
+enum message_status {
+	STATUS_DONE = 0,
+	STATUS_FAILED = 1,
+	STATUS_USAGE = 2,
+	STATUS_CONFLICT = 3,
+	STATUS_REJECTED = 4,
+	STATUS_DAMAGED = 5,
+};
+
+/* What an exit status means, in a few words; NULL when it has no meaning. */
+const char *message_meaning(int status);
+
+/* Set the program that messages come from: "append" makes "evs-append: ...", NULL "evs: ...". Borrowed. */
+void message_program(const char *tool);
+
+/* "evs-append" or "evs". */
+const char *message_name(void);
+
+/* Print "evs-append: " and the message as one line, control bytes escaped. */
+void message_print(const char *format, ...) __attribute__((format(printf, 1, 2)));
+
+/* message_print for wrong usage. Returns STATUS_USAGE. */
+int message_usage(const char *format, ...) __attribute__((format(printf, 1, 2)));
+
+/*
+ * Print what the library says about subject (a file). Returns the exit status that belongs to it. A stop that
+ * was asked for, by a signal or by a closed output, is silent.
+ */
+int message_failure(const char *subject, const struct evs_error *err);
+
+#endif

@@ -1,0 +1,158 @@
+#include "common/output.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "common/message.h"
+#include "common/signals.h"
+#include "common/value.h"
+
+#define LARGE 65536
+
+static struct {
+	struct buf text;
+	bool closed, stopped;
+	int failure; /* errno of the first write that failed */
+} output;
+
+void output_begin(void)
+{
+	signal(SIGPIPE, SIG_IGN);
+}
+
+/* After a write that failed: false to try again. */
+static bool must_stop(int error)
+{
+	struct pollfd wait = {.fd = STDOUT_FILENO, .events = POLLOUT};
+
+	if (error == EINTR || error == EAGAIN) {
+		if (error == EAGAIN)
+			poll(&wait, 1, -1);
+		output.stopped = signals_caught != 0;
+		return output.stopped;
+	}
+	if (error == EPIPE)
+		output.closed = true;
+	else
+		output.failure = error;
+	return true;
+}
+
+int output_write(const void *data, size_t size)
+{
+	const char *p = data;
+
+	if (output.closed || output.stopped || output.failure != 0)
+		return -1;
+	while (size > 0) {
+		ssize_t n = write(STDOUT_FILENO, p, size);
+
+		if (n < 0) {
+			if (must_stop(errno))
+				return -1;
+			continue;
+		}
+		p += n;
+		size -= (size_t)n;
+	}
+	return 0;
+}
+
+struct buf *output_buf(void)
+{
+	return &output.text;
+}
+
+int output_flush(void)
+{
+	int failed;
+
+	if (output.text.failed && output.failure == 0)
+		output.failure = ENOMEM;
+	failed = output_write(output.text.data, output.text.size);
+	output.text.size = 0;
+	return failed;
+}
+
+int output_flush_large(void)
+{
+	return output.text.size >= LARGE || output.text.failed ? output_flush() : 0;
+}
+
+bool output_closed(void)
+{
+	return output.closed;
+}
+
+bool output_abandoned(void)
+{
+	struct pollfd look = {.fd = STDOUT_FILENO};
+
+	if (output_has_reader() && poll(&look, 1, 0) > 0 && (look.revents & (POLLERR | POLLHUP)) != 0)
+		output.closed = true;
+	return output.closed;
+}
+
+int output_finish(int status)
+{
+	output_flush();
+	buf_free(&output.text);
+	if (close(STDOUT_FILENO) != 0 && output.failure == 0 && errno != EINTR)
+		output.failure = errno;
+	if (output.failure == 0 || output.closed)
+		return status;
+	message_print("cannot write: %s", strerror(output.failure));
+	return status == STATUS_DONE ? STATUS_FAILED : status;
+}
+
+bool output_is_terminal(void)
+{
+	return isatty(STDOUT_FILENO);
+}
+
+/* The kind of file that standard output is, as in st_mode. */
+static mode_t kind(void)
+{
+	struct stat st;
+
+	return fstat(STDOUT_FILENO, &st) == 0 ? st.st_mode & S_IFMT : 0;
+}
+
+bool output_is_file(void)
+{
+	return kind() == S_IFREG;
+}
+
+bool output_has_reader(void)
+{
+	mode_t mode = kind();
+
+	return mode == S_IFIFO || mode == S_IFSOCK;
+}
+
+bool output_colour(void)
+{
+	const char *no_color = getenv("NO_COLOR"), *term = getenv("TERM");
+
+	return output_is_terminal() && (no_color == NULL || *no_color == '\0') && term != NULL && strcmp(term, "dumb") != 0;
+}
+
+unsigned output_columns(void)
+{
+	const char *columns = getenv("COLUMNS");
+	struct winsize size;
+	uint64_t n;
+
+	if (!output_is_terminal())
+		return 0;
+	if (ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col > 0)
+		return size.ws_col;
+	return columns != NULL && value_number(columns, &n) && n > 0 && n < 10000 ? (unsigned)n : 80;
+}

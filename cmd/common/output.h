@@ -1,0 +1,51 @@
+/*
+ * Standard output: whole writes, checked once at the end. A closed pipe is a quiet end; anything else that
+ * keeps a byte from being written fails the run.
+ */
+#ifndef EVS_CMD_OUTPUT_H
+#define EVS_CMD_OUTPUT_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "base/buf.h"
+
+/* Call first: SIGPIPE becomes an error of write. */
+void output_begin(void);
+
+/* Write everything. -1: it failed, the reader closed the pipe, or a signal came; then all further writes fail too. */
+int output_write(const void *data, size_t size);
+
+/* Text to write with output_flush; append to it at will. */
+struct buf *output_buf(void);
+
+/* Write what is in the output_buf. As output_write. */
+int output_flush(void);
+
+/* Flush when the output_buf has grown large. */
+int output_flush_large(void);
+
+/* Whether the reader closed the pipe: further output is of no use. */
+bool output_closed(void);
+
+/* Whether the reader closed the pipe by now, though nothing was written; never true for files and terminals. */
+bool output_abandoned(void);
+
+/* Whether standard output is a pipe or socket, whose reader may go. */
+bool output_has_reader(void);
+
+/* Flush, close, and report a failure. Returns status, or STATUS_FAILED where status was STATUS_DONE but a write failed. */
+int output_finish(int status);
+
+bool output_is_terminal(void);
+
+/* Whether it is a regular file. */
+bool output_is_file(void);
+
+/* Whether to use colours: on a terminal that has them, unless NO_COLOR is set. */
+bool output_colour(void);
+
+/* The terminal's width; 0 where it is no terminal. */
+unsigned output_columns(void);
+
+#endif

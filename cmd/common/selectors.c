@@ -1,0 +1,57 @@
+#include "common/selectors.h"
+
+#include <limits.h>
+#include <string.h>
+
+#include "common/message.h"
+#include "common/value.h"
+
+#define FIELD(name) offsetof(struct selectors, selector.name)
+
+const struct option selectors_table[SELECTORS_N] = {
+	{'s', "stream", "ID", OPTION_TEXT, FIELD(stream), 0, "stream", "events of the stream with this aggregateId"},
+	{0, "aggregate-type", "T", OPTION_TEXT, FIELD(aggregate_type), 0, NULL, "events of streams of this aggregateType"},
+	{'t', "type", "GLOB", OPTION_LIST, FIELD(types), FIELD(n_types), "type",
+	 "events of this eventType; order.* takes all that begin so; repeat it for more types"},
+	{0, "event", "ID", OPTION_TEXT, FIELD(event), 0, NULL, "the event with this eventId"},
+	{0, "correlation", "ID", OPTION_TEXT, FIELD(correlation), 0, NULL, "events with this correlationId"},
+	{0, "causation", "ID", OPTION_TEXT, FIELD(causation), 0, NULL, "events with this causationId"},
+	{0, "tag", "TAG", OPTION_LIST, FIELD(tags), FIELD(n_tags), NULL, "events with this tag; repeated: with all of them"},
+	{0, "source", "S", OPTION_TEXT, FIELD(source), 0, NULL, "events from this source"},
+	{0, "from", "POS", OPTION_POSITIVE, FIELD(from), 0, NULL, "events from this position on"},
+	{0, "after", "POS", OPTION_NUMBER, FIELD(after), 0, NULL, "events behind this position"},
+	{0, "to", "POS", OPTION_POSITIVE, FIELD(to), 0, NULL, "events up to this position"},
+	{0, "from-revision", "N", OPTION_POSITIVE, FIELD(from_revision), 0, NULL,
+	 "events from this revision of their stream on"},
+	{0, "since", "TIME", OPTION_TIME, FIELD(since), 0, NULL,
+	 "events whose timestamp is not before TIME: RFC 3339, a date, or -15m, -2h, -7d"},
+	{0, "until", "TIME", OPTION_TIME, FIELD(until), 0, NULL, "events whose timestamp is not after TIME"},
+	{0, "as-of", "TIME", OPTION_TIME, FIELD(as_of), 0, NULL, "events that the store had at TIME (recordedAt)"},
+	{0, "shard", "I/N", OPTION_TEXT, offsetof(struct selectors, shard), 0, NULL,
+	 "the Ith of N shards; a stream is always in the same one"},
+	{'n', "limit", "N", OPTION_NUMBER, FIELD(limit), FIELD(has_limit), NULL, "at most the first N"},
+	{0, "last", "N", OPTION_NUMBER, FIELD(last), FIELD(has_last), NULL, "at most the last N"},
+	{'r', "reverse", NULL, OPTION_FLAG, FIELD(reverse), 0, NULL, "the newest first"},
+};
+
+bool selectors_finish(struct selectors *s)
+{
+	uint64_t part, whole;
+
+	if (s->shard == NULL)
+		return true;
+	if (!value_fraction(s->shard, &part, &whole) || part < 1 || part > whole || whole > UINT_MAX) {
+		message_usage("option '--shard' needs I/N such as 2/4, the second of four, not '%s'", s->shard);
+		return false;
+	}
+	s->selector.shard = (unsigned)part;
+	s->selector.shards = (unsigned)whole;
+	return true;
+}
+
+bool selectors_any(const struct selectors *s)
+{
+	static const struct evs_selector none;
+
+	return memcmp(&s->selector, &none, sizeof none) != 0;
+}

@@ -1,0 +1,21 @@
+/* SIGINT, SIGTERM and SIGHUP: either a flag to stop soon, or an end at once that leaves nothing behind. */
+#ifndef EVS_CMD_SIGNALS_H
+#define EVS_CMD_SIGNALS_H
+
+#include <signal.h>
+
+/* The signal that came, 0 before one does. */
+extern volatile sig_atomic_t signals_caught;
+
+/* From now on a signal sets signals_caught and interrupts what blocks, again and again until the tool ends. */
+void signals_catch(void);
+
+/* From now on a signal ends the process with 128 + its number, the files of signals_remove removed. */
+void signals_exit(void);
+
+#define SIGNALS_REMOVE_MAX 2
+
+/* Name a file to remove at such an end; path stays the caller's and must live on. slot < SIGNALS_REMOVE_MAX; NULL: none. */
+void signals_remove(unsigned slot, const char *path);
+
+#endif

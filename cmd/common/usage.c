@@ -1,0 +1,128 @@
+#include "common/usage.h"
+
+#include <string.h>
+
+#include "common/message.h"
+#include "common/output.h"
+#include "common/text.h"
+#include "common/value.h"
+
+#define COLUMNS 80    /* of help */
+#define INDENT 24     /* of what an option does */
+
+/* "  -n, --limit N", and what it does beside it or on the next line. */
+static void put_line(struct buf *out, const char *label, size_t size, const char *help)
+{
+	buf_put(out, label, size);
+	if (size + 2 > INDENT)
+		buf_printf(out, "\n%*s", INDENT, "");
+	else
+		buf_printf(out, "%*s", INDENT - (int)size, "");
+	text_wrap(out, help, INDENT, COLUMNS);
+}
+
+/* An option's line. */
+static void put_option(struct buf *out, const struct option *o)
+{
+	struct buf label = {0};
+
+	if (o->letter != 0)
+		buf_printf(&label, "  -%c, --%s", o->letter, o->name);
+	else
+		buf_printf(&label, "      --%s", o->name);
+	if (o->argument != NULL)
+		buf_printf(&label, " %s", o->argument);
+	put_line(out, (const char *)label.data, label.size, o->help);
+	buf_free(&label);
+}
+
+/* The operands, each with its help. */
+static void put_operands(struct buf *out, const struct tool *tool)
+{
+	struct buf label = {0};
+
+	buf_text(out, "\nOperands:\n");
+	for (const struct option_operand *o = tool->operands; o->name != NULL; o++) {
+		label.size = 0;
+		buf_printf(&label, "  %s", o->name);
+		put_line(out, (const char *)label.data, label.size, o->help);
+	}
+	buf_free(&label);
+}
+
+/* "Exit status: 0 done, 1 failed, ..." */
+static void put_exits(struct buf *out, const struct tool *tool)
+{
+	struct buf text = {0};
+
+	for (const char *digit = tool->exits; *digit != '\0'; digit++)
+		buf_printf(&text, "%s%c %s", text.size == 0 ? "" : ", ", *digit, message_meaning(*digit - '0'));
+	buf_byte(&text, '\0');
+	buf_text(out, "\nExit status: ");
+	text_wrap(out, (const char *)text.data, sizeof "Exit status: " - 1, COLUMNS);
+	buf_free(&text);
+}
+
+void usage_help(const struct tool *tool)
+{
+	struct buf *out = output_buf();
+
+	buf_printf(out, "Usage: evs %s %s\n\n", tool->name, tool->usage);
+	text_wrap(out, tool->about, 0, COLUMNS);
+	put_operands(out, tool);
+	for (const struct option_group *g = tool->groups; g->title != NULL; g++) {
+		buf_printf(out, "\n%s:\n", g->title);
+		for (size_t i = 0; i < g->n; i++)
+			if (g->options[i].help != NULL)
+				put_option(out, &g->options[i]);
+	}
+	put_exits(out, tool);
+	buf_printf(out, "Manual:      evs help %s\n", tool->name);
+}
+
+void usage_version(void)
+{
+	buf_printf(output_buf(), "%s %s\n", message_name(), EVS_BUILD_VERSION);
+}
+
+/* The kind of an option's value as completion wants to know it. */
+static void put_kind(struct buf *out, const struct option *o)
+{
+	const char *choices = o->argument, *choice;
+	size_t size;
+
+	if (o->argument == NULL) {
+		buf_text(out, "none");
+	} else if (o->complete != NULL) {
+		buf_text(out, o->complete);
+	} else if (o->kind == OPTION_CHOICE) {
+		for (const char *lead = "choice:"; (size = value_choice_next(&choices, &choice)) > 0; lead = ",") {
+			buf_text(out, lead);
+			buf_put(out, choice, size);
+		}
+	} else if (o->kind == OPTION_TIME) {
+		buf_text(out, "time");
+	} else {
+		buf_text(out, o->kind == OPTION_NUMBER || o->kind == OPTION_POSITIVE ? "number" : "text");
+	}
+}
+
+void usage_complete(const struct tool *tool)
+{
+	struct buf *out = output_buf();
+
+	for (const struct option_group *g = tool->groups; g->title != NULL; g++) {
+		for (size_t i = 0; i < g->n; i++) {
+			const struct option *o = &g->options[i];
+
+			if (o->help == NULL)
+				continue;
+			buf_printf(out, "--%s\t", o->name);
+			if (o->letter != 0)
+				buf_printf(out, "-%c", o->letter);
+			buf_byte(out, '\t');
+			put_kind(out, o);
+			buf_printf(out, "\t%s\n", o->help);
+		}
+	}
+}

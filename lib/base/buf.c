@@ -1,0 +1,64 @@
+#include "base/buf.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+bool buf_grow(struct buf *b, size_t more)
+{
+	size_t need, cap;
+	uint8_t *data;
+
+	if (__builtin_add_overflow(b->size, more, &need) || need > SIZE_MAX / 2) {
+		b->failed = true;
+		return false;
+	}
+	cap = b->cap < 64 ? 64 : b->cap;
+	while (cap < need)
+		cap += cap / 2 + 64;
+	data = realloc(b->data, cap);
+	if (data == NULL) {
+		b->failed = true;
+		return false;
+	}
+	b->data = data;
+	b->cap = cap;
+	return true;
+}
+
+void buf_free(struct buf *b)
+{
+	free(b->data);
+	memset(b, 0, sizeof *b);
+}
+
+void buf_printf(struct buf *b, const char *format, ...)
+{
+	va_list args;
+	int n;
+
+	va_start(args, format);
+	n = vsnprintf(NULL, 0, format, args);
+	va_end(args);
+	if (n < 0 || !buf_room(b, (size_t)n + 1))
+		return;
+	va_start(args, format);
+	vsnprintf((char *)b->data + b->size, (size_t)n + 1, format, args);
+	va_end(args);
+	b->size += (size_t)n;
+}
+
+bool array_grow(void *array_pointer, size_t *cap, size_t n, size_t element_size)
+{
+	void *old, *new;
+	size_t want = *cap == 0 ? 16 : *cap * 2, bytes;
+
+	if (n < *cap)
+		return true;
+	memcpy(&old, array_pointer, sizeof old);
+	if (__builtin_mul_overflow(want, element_size, &bytes) || (new = realloc(old, bytes)) == NULL)
+		return false;
+	memcpy(array_pointer, &new, sizeof new);
+	*cap = want;
+	return true;
+}

@@ -1,0 +1,789 @@
+#include "event/parse.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/error.h"
+#include "base/hash.h"
+#include "base/id.h"
+#include "base/moment.h"
+#include "event/json.h"
+#include "event/packed.h"
+#include "event/render.h"
+
+enum {
+	ID_BYTES_MAX = 255,
+	MISSING_SLOTS = 4096,     /* names remembered as missing between two parse_missing_clear */
+	SMALL_LINE = 256 << 10,   /* lines up to this keep their working memory between calls */
+	KEY_INTERN_MAX = 64,      /* longer keys are data more than names */
+	ENVELOPE_ROOM = 4096,     /* what filled-in fields and headers can take, tags apart */
+};
+
+/* succ: the number that came after a number last time. Keys come in the order of the last event nearly always. */
+struct parser {
+	const struct names *names;
+	const struct parse_rules *rules;
+	uint16_t succ[NAME_LIMIT];
+	unsigned previous;
+	struct buf missing;
+	uint64_t missing_seen[MISSING_SLOTS];
+	unsigned n_missing;
+	bool intern; /* look names up at all */
+	void *memory;
+	size_t memory_size;
+	struct buf scratch;
+};
+
+struct parser *parse_new(const struct names *names, const struct parse_rules *rules)
+{
+	struct parser *p = calloc(1, sizeof *p);
+
+	if (p == NULL)
+		return NULL;
+	p->names = names;
+	p->rules = rules;
+	p->intern = names != NULL;
+	return p;
+}
+
+void parse_free(struct parser *p)
+{
+	if (p == NULL)
+		return;
+	buf_free(&p->missing);
+	buf_free(&p->scratch);
+	free(p->memory);
+	free(p);
+}
+
+const struct buf *parse_missing(const struct parser *p)
+{
+	return &p->missing;
+}
+
+void parse_missing_clear(struct parser *p)
+{
+	p->missing.size = 0;
+	if (p->n_missing > 0)
+		memset(p->missing_seen, 0, sizeof p->missing_seen);
+	p->n_missing = 0;
+}
+
+/* Remember a name without a number, once. */
+static void note_missing(struct parser *p, const char *text, size_t size)
+{
+	uint64_t h = hash64(text, size, 1) | 1;
+	unsigned i = (unsigned)h >> 1 & (MISSING_SLOTS - 1);
+
+	if (!name_may_add(p->names, size) || p->n_missing >= MISSING_SLOTS / 2)
+		return;
+	for (; p->missing_seen[i] != 0; i = (i + 1) & (MISSING_SLOTS - 1))
+		if (p->missing_seen[i] == h)
+			return;
+	p->missing_seen[i] = h;
+	p->n_missing++;
+	buf_byte(&p->missing, (uint8_t)size);
+	buf_put(&p->missing, text, size);
+}
+
+static inline bool same_bytes(const char *a, const char *b, size_t n)
+{
+	uint64_t x, y, u, v;
+
+	if (n > 16)
+		return memcmp(a, b, n) == 0;
+	if (n >= 8) {
+		memcpy(&x, a, 8);
+		memcpy(&y, b, 8);
+		memcpy(&u, a + n - 8, 8);
+		memcpy(&v, b + n - 8, 8);
+		return x == y && u == v;
+	}
+	for (size_t i = 0; i < n; i++)
+		if (a[i] != b[i])
+			return false;
+	return true;
+}
+
+/* The number of a key, or -1. */
+static inline int number_of(struct parser *p, const char *text, size_t size)
+{
+	unsigned guess = p->succ[p->previous];
+	const struct name *n;
+	int number;
+
+	if (!p->intern)
+		return -1;
+	n = name_get(p->names, guess);
+	if (n != NULL && n->size == size && same_bytes(n->text, text, size)) {
+		p->previous = guess;
+		return (int)guess;
+	}
+	number = name_find(p->names, text, size);
+	if (number >= 0) {
+		p->succ[p->previous] = (uint16_t)number;
+		p->previous = (unsigned)number;
+	} else if (size <= KEY_INTERN_MAX) {
+		note_missing(p, text, size);
+	}
+	return number;
+}
+
+static inline void put_string(uint8_t **o, const char *text, size_t size)
+{
+	uint8_t uuid[16];
+
+	if (size == UUID_TEXT && uuid_parse(text, uuid))
+		packed_put_uuid(o, uuid);
+	else
+		packed_put_text(o, text, size);
+}
+
+static inline void put_key(struct parser *p, uint8_t **o, const char *text, size_t size)
+{
+	int number = number_of(p, text, size);
+
+	if (number >= 0)
+		packed_put_uint16(o, (uint16_t)number);
+	else
+		packed_put_text(o, text, size);
+}
+
+/* A number: 64-bit integers with canonical digits as such, all others as digits. */
+static void put_number(uint8_t **o, const char *digits, size_t size)
+{
+	bool negative = digits[0] == '-';
+	uint64_t v = 0;
+	size_t i = negative;
+
+	if (size - i > 20)
+		goto as_digits;
+	for (; i < size; i++) {
+		unsigned d = (unsigned)(unsigned char)digits[i] - '0';
+		if (d > 9 || __builtin_mul_overflow(v, 10u, &v) || __builtin_add_overflow(v, d, &v))
+			goto as_digits;
+	}
+	if (!negative) {
+		packed_put_uint64(o, v);
+		return;
+	}
+	if (v != 0 && v <= (uint64_t)INT64_MAX + 1) {
+		packed_put_int64(o, (int64_t)(0 - v));
+		return;
+	}
+as_digits:
+	packed_put_digits(o, digits, size);
+}
+
+/* One value, whole. The caller has made room. False when it is too deep. */
+static bool put_value(struct parser *p, uint8_t **o, yyjson_val *v, unsigned depth)
+{
+	size_t i, n;
+	yyjson_val *key, *value;
+
+	switch (unsafe_yyjson_get_type(v)) {
+	case YYJSON_TYPE_STR:
+		put_string(o, unsafe_yyjson_get_str(v), unsafe_yyjson_get_len(v));
+		return true;
+	case YYJSON_TYPE_RAW:
+		put_number(o, unsafe_yyjson_get_raw(v), unsafe_yyjson_get_len(v));
+		return true;
+	case YYJSON_TYPE_BOOL:
+		*(*o)++ = unsafe_yyjson_get_bool(v) ? 0xc3 : 0xc2;
+		return true;
+	case YYJSON_TYPE_ARR:
+		if (depth >= DEPTH_LIMIT)
+			return false;
+		packed_put_array(o, unsafe_yyjson_get_len(v));
+		yyjson_arr_foreach(v, i, n, value) {
+			if (!put_value(p, o, value, depth + 1))
+				return false;
+		}
+		return true;
+	case YYJSON_TYPE_OBJ:
+		if (depth >= DEPTH_LIMIT)
+			return false;
+		packed_put_map(o, unsafe_yyjson_get_len(v));
+		yyjson_obj_foreach(v, i, n, key, value) {
+			put_key(p, o, unsafe_yyjson_get_str(key), unsafe_yyjson_get_len(key));
+			if (!put_value(p, o, value, depth + 1))
+				return false;
+		}
+		return true;
+	default:
+		*(*o)++ = 0xc0;
+		return true;
+	}
+}
+
+/* A value of the top level: containers are wrapped. */
+static bool put_field(struct parser *p, uint8_t **o, yyjson_val *v)
+{
+	uint8_t *start = *o, *body = start + 4;
+	size_t size;
+
+	if (!yyjson_is_ctn(v))
+		return put_value(p, o, v, 0);
+	*o = body;
+	if (!put_value(p, o, v, 0))
+		return false;
+	size = (size_t)(*o - body);
+	if (size <= UINT16_MAX) {
+		start[0] = 0xc8;
+		start[1] = (uint8_t)(size >> 8);
+		start[2] = (uint8_t)size;
+		start[3] = PACKED_DOCUMENT;
+		return true;
+	}
+	memmove(start + 6, body, size);
+	*o = start;
+	packed_put_ext(o, size, PACKED_DOCUMENT);
+	*o += size;
+	return true;
+}
+
+/* An event or aggregate type: its number where it has one. */
+static void put_type(struct parser *p, uint8_t **o, const char *text, size_t size)
+{
+	int number = p->intern ? name_find(p->names, text, size) : -1;
+
+	if (number >= 0) {
+		packed_put_uint16(o, (uint16_t)number);
+		return;
+	}
+	if (p->intern)
+		note_missing(p, text, size);
+	put_string(o, text, size);
+}
+
+/* ---- the envelope ---- */
+
+struct field_rule {
+	const char *name;
+	bool id;        /* 255 bytes at most */
+	bool not_empty;
+};
+
+static const struct field_rule text_fields[NAME_FIXED] = {
+	[NAME_EVENT_TYPE] = {"eventType", true, true},
+	[NAME_EVENT_ID] = {"eventId", true, true},
+	[NAME_TIMESTAMP] = {"timestamp", false, true},
+	[NAME_AGGREGATE_ID] = {"aggregateId", true, false},
+	[NAME_AGGREGATE_TYPE] = {"aggregateType", true, false},
+	[NAME_SOURCE] = {"source", false, false},
+	[NAME_CORRELATION_ID] = {"correlationId", false, false},
+	[NAME_CAUSATION_ID] = {"causationId", false, false},
+};
+
+/* How an event is being built. */
+struct build {
+	struct parser *parser;
+	const yyjson_doc *doc;
+	struct parsed *info;
+	struct evs_error *err;
+	uint8_t *o;       /* where the next byte goes */
+	unsigned n;       /* fields written */
+	uint32_t present; /* bit per enum name_fixed */
+};
+
+static const char *type_name(yyjson_val *v)
+{
+	switch (yyjson_get_type(v)) {
+	case YYJSON_TYPE_STR: return "a string";
+	case YYJSON_TYPE_RAW: return "a number";
+	case YYJSON_TYPE_BOOL: return "true or false";
+	case YYJSON_TYPE_ARR: return "an array";
+	case YYJSON_TYPE_OBJ: return "an object";
+	default: return "null";
+	}
+}
+
+static int wrong_type(struct build *b, const char *field, const char *wanted, yyjson_val *v)
+{
+	return error_set(b->err, EVS_BAD_EVENT, 0, "field '%s' must be %s, not %s", field, wanted, type_name(v));
+}
+
+/* Check the text of a string field. */
+static int check_text(struct build *b, unsigned field, const char *text, size_t size)
+{
+	const struct field_rule *rule = &text_fields[field];
+
+	if (rule->not_empty && size == 0)
+		return error_set(b->err, EVS_BAD_EVENT, 0, "field '%s' is empty", rule->name);
+	if (rule->id && size > ID_BYTES_MAX)
+		return error_set(b->err, EVS_BAD_EVENT, 0, "field '%s' has %zu bytes, over the limit of %d", rule->name, size,
+		                 ID_BYTES_MAX);
+	if (field == NAME_TIMESTAMP && !moment_parse(text, size, &b->info->moment))
+		return error_set(b->err, EVS_BAD_EVENT, 0,
+		                 "field 'timestamp' is no RFC 3339 time such as 2026-05-14T10:30:00Z: '%.*s'",
+		                 size > 64 ? 64 : (int)size, text);
+	return EVS_OK;
+}
+
+static void put_text_field(struct build *b, unsigned field, const char *text, size_t size)
+{
+	packed_put_uint16(&b->o, (uint16_t)field);
+	if (field == NAME_EVENT_TYPE || field == NAME_AGGREGATE_TYPE)
+		put_type(b->parser, &b->o, text, size);
+	else
+		put_string(&b->o, text, size);
+	b->present |= 1u << field;
+	b->n++;
+}
+
+static int check_tags(struct build *b, yyjson_val *v)
+{
+	size_t i, n;
+	yyjson_val *tag;
+
+	if (!yyjson_is_arr(v))
+		return wrong_type(b, "tags", "an array of strings", v);
+	yyjson_arr_foreach(v, i, n, tag) {
+		if (!yyjson_is_str(tag))
+			return error_set(b->err, EVS_BAD_EVENT, 0, "field 'tags' must hold strings, not %s", type_name(tag));
+	}
+	return EVS_OK;
+}
+
+static bool is_integer(yyjson_val *v)
+{
+	const char *digits = yyjson_get_raw(v);
+	size_t size = yyjson_get_len(v);
+
+	return digits != NULL && memchr(digits, '.', size) == NULL && memchr(digits, 'e', size) == NULL &&
+	       memchr(digits, 'E', size) == NULL;
+}
+
+/* Check a field of the envelope that came with the event. */
+static int check_field(struct build *b, unsigned field, yyjson_val *v)
+{
+	switch (field) {
+	case NAME_TAGS:
+		return check_tags(b, v);
+	case NAME_METADATA:
+		return yyjson_is_obj(v) ? EVS_OK : wrong_type(b, "metadata", "an object", v);
+	case NAME_VERSION:
+		return is_integer(v) ? EVS_OK : wrong_type(b, "version", "an integer", v);
+	case NAME_DATA:
+		return EVS_OK;
+	default:
+		if (!yyjson_is_str(v))
+			return wrong_type(b, text_fields[field].name, "a string", v);
+		return check_text(b, field, yyjson_get_str(v), yyjson_get_len(v));
+	}
+}
+
+static int too_deep(struct build *b)
+{
+	return error_set(b->err, EVS_BAD_EVENT, 0, "nested deeper than %d levels", DEPTH_LIMIT);
+}
+
+/* One field of the envelope, by its number. */
+static int put_envelope(struct build *b, unsigned field, yyjson_val *v)
+{
+	int status;
+
+	if (field == NAME_POSITION || field == NAME_REVISION || field == NAME_RECORDED_AT)
+		return EVS_OK; /* the store's to say */
+	if (b->present & 1u << field)
+		return error_set(b->err, EVS_BAD_EVENT, 0, "field '%s' is there twice", name_get(b->parser->names, field)->text);
+	status = check_field(b, field, v);
+	if (status != EVS_OK)
+		return status;
+	if (field <= NAME_CAUSATION_ID && field != NAME_VERSION) {
+		put_text_field(b, field, yyjson_get_str(v), yyjson_get_len(v));
+		return EVS_OK;
+	}
+	packed_put_uint16(&b->o, (uint16_t)field);
+	b->present |= 1u << field;
+	b->n++;
+	return put_field(b->parser, &b->o, v) ? EVS_OK : too_deep(b);
+}
+
+/* What the option --type and its like give to an event that lacks it. */
+static int put_fills(struct build *b)
+{
+	const struct parse_rules *rules = b->parser->rules;
+
+	for (unsigned field = 0; field < NAME_FIXED; field++) {
+		const char *text = rules->fill[field];
+		int status;
+		if (text == NULL || b->present & 1u << field)
+			continue;
+		status = check_text(b, field, text, strlen(text));
+		if (status != EVS_OK)
+			return status;
+		put_text_field(b, field, text, strlen(text));
+	}
+	if (rules->n_tags > 0 && !(b->present & 1u << NAME_TAGS)) {
+		uint8_t *start;
+		packed_put_uint16(&b->o, NAME_TAGS);
+		start = b->o;
+		b->o += 6;
+		packed_put_array(&b->o, rules->n_tags);
+		for (size_t i = 0; i < rules->n_tags; i++)
+			put_string(&b->o, rules->tags[i], strlen(rules->tags[i]));
+		start[0] = 0xc9;
+		for (unsigned i = 0; i < 4; i++)
+			start[1 + i] = (uint8_t)((uint32_t)(b->o - start - 6) >> (24 - 8 * i));
+		start[5] = PACKED_DOCUMENT;
+		b->n++;
+	}
+	return EVS_OK;
+}
+
+/* The header of the event's map, for n fields where at most `most` were announced. */
+static size_t header_size(size_t most)
+{
+	return most < 16 ? 1 : most <= UINT16_MAX ? 3 : 5;
+}
+
+static void put_header(uint8_t *start, size_t size, unsigned n)
+{
+	if (size == 1) {
+		start[0] = (uint8_t)(0x80 | n);
+	} else if (size == 3) {
+		start[0] = 0xde;
+		start[1] = (uint8_t)(n >> 8);
+		start[2] = (uint8_t)n;
+	} else {
+		start[0] = 0xdf;
+		for (unsigned i = 0; i < 4; i++)
+			start[1 + i] = (uint8_t)(n >> (24 - 8 * i));
+	}
+}
+
+/* How many fields an event can gain. */
+static size_t fields_added(const struct parse_rules *rules)
+{
+	size_t n = 2 + (rules->n_tags > 0);
+
+	for (unsigned i = 0; i < NAME_FIXED; i++)
+		n += (size_t)(rules->fill[i] != NULL) + (size_t)(rules->map[i].n > 0);
+	return n + rules->mapped;
+}
+
+/* eventId and timestamp, where they are absent. The content from start on is what a made id is made of. */
+static int put_made(struct build *b, uint8_t *start, size_t header)
+{
+	char time[MOMENT_TEXT];
+	int64_t now = moment_now_us();
+	uint8_t uuid[16];
+
+	if (!(b->present & 1u << NAME_EVENT_ID)) {
+		if (b->parser->rules->hash_ids) {
+			put_header(start, header, b->n);
+			b->parser->scratch.size = 0;
+			memset(b->o, 0, RENDER_PAD);
+			if (!render_fields(&b->parser->scratch, b->parser->names, start, (size_t)(b->o - start)))
+				return error_nomem(b->err);
+			hash128(b->parser->scratch.data, b->parser->scratch.size, uuid);
+			uuid_v8(uuid);
+		} else {
+			uuid_v7((uint64_t)now / 1000, uuid);
+			b->info->id_made = true;
+		}
+		packed_put_uint16(&b->o, NAME_EVENT_ID);
+		packed_put_uuid(&b->o, uuid);
+		b->n++;
+	}
+	if (!(b->present & 1u << NAME_TIMESTAMP)) {
+		moment_format_us(now, time);
+		packed_put_uint16(&b->o, NAME_TIMESTAMP);
+		packed_put_text(&b->o, time, sizeof time);
+		b->info->time_made = true;
+		b->info->moment = now * 1000;
+		b->n++;
+	}
+	return EVS_OK;
+}
+
+/* The fields as they came. */
+static int put_own(struct build *b, yyjson_val *root)
+{
+	size_t i, n;
+	yyjson_val *key, *value;
+
+	b->parser->previous = 0;
+	yyjson_obj_foreach(root, i, n, key, value) {
+		const char *text = unsafe_yyjson_get_str(key);
+		size_t size = unsafe_yyjson_get_len(key);
+		int number = number_of(b->parser, text, size), status;
+		if (number >= 0 && number < NAME_FIXED - 1) {
+			status = put_envelope(b, (unsigned)number, value);
+			if (status != EVS_OK) {
+				error_prefix(b->err, "column %zu: ", (size_t)(text - b->doc->str_pool));
+				return status;
+			}
+			continue;
+		}
+		if (number >= 0)
+			packed_put_uint16(&b->o, (uint16_t)number);
+		else
+			packed_put_text(&b->o, text, size);
+		b->n++;
+		if (!put_field(b->parser, &b->o, value))
+			return too_deep(b);
+	}
+	return EVS_OK;
+}
+
+/* ---- CloudEvents 1.0, JSON format ---- */
+
+/* The envelope's number for an attribute, -1 for one that is kept as it came, -2 for one that is dropped. */
+static int attribute_of(const char *text, size_t size, yyjson_val *value)
+{
+	static const struct {
+		const char *name;
+		int number;
+	} attributes[] = {
+		{"id", NAME_EVENT_ID}, {"type", NAME_EVENT_TYPE}, {"source", NAME_SOURCE}, {"subject", NAME_AGGREGATE_ID},
+		{"time", NAME_TIMESTAMP}, {"data", NAME_DATA}, {"aggregatetype", NAME_AGGREGATE_TYPE},
+		{"correlationid", NAME_CORRELATION_ID}, {"causationid", NAME_CAUSATION_ID}, {"eventversion", NAME_VERSION},
+		{"tags", NAME_TAGS}, {"metadata", NAME_METADATA}, {"specversion", -2}, {"position", -2}, {"revision", -2},
+		{"recordedat", -2},
+	};
+
+	for (size_t i = 0; i < sizeof attributes / sizeof attributes[0]; i++) {
+		if (strlen(attributes[i].name) != size || memcmp(attributes[i].name, text, size) != 0)
+			continue;
+		if (attributes[i].number == NAME_SOURCE && yyjson_equals_str(value, EVS_NO_SOURCE))
+			return -2;
+		return attributes[i].number;
+	}
+	return -1;
+}
+
+/* tags and metadata travel as JSON in a string, for attributes are scalars. */
+static int put_embedded(struct build *b, unsigned field, yyjson_val *v)
+{
+	yyjson_doc *inner = yyjson_read(yyjson_get_str(v), yyjson_get_len(v), JSON_FLAGS);
+	int status;
+
+	if (inner == NULL)
+		return error_set(b->err, EVS_BAD_EVENT, 0, "attribute '%s' is no JSON in a string", field == NAME_TAGS ? "tags" : "metadata");
+	status = put_envelope(b, field, yyjson_doc_get_root(inner));
+	yyjson_doc_free(inner);
+	return status;
+}
+
+static int put_cloudevent(struct build *b, yyjson_val *root)
+{
+	size_t i, n;
+	yyjson_val *key, *value;
+
+	if (!yyjson_equals_str(yyjson_obj_get(root, "specversion"), "1.0"))
+		return error_set(b->err, EVS_BAD_EVENT, 0, "no CloudEvents 1.0: 'specversion' is not \"1.0\"");
+	yyjson_obj_foreach(root, i, n, key, value) {
+		const char *text = unsafe_yyjson_get_str(key);
+		size_t size = unsafe_yyjson_get_len(key);
+		int number = attribute_of(text, size, value), status = EVS_OK;
+		if (number == -2 || (number >= 0 && yyjson_is_null(value) && number != NAME_DATA))
+			continue; /* "a null attribute is an absent one" (JSON format, 2.2) */
+		if (number == -1) {
+			put_key(b->parser, &b->o, text, size);
+			b->n++;
+			status = put_field(b->parser, &b->o, value) ? EVS_OK : too_deep(b);
+		} else if ((number == NAME_TAGS || number == NAME_METADATA) && yyjson_is_str(value)) {
+			status = put_embedded(b, (unsigned)number, value);
+		} else {
+			status = put_envelope(b, (unsigned)number, value);
+		}
+		if (status != EVS_OK) {
+			error_prefix(b->err, "column %zu: attribute '%.*s': ", (size_t)(text - b->doc->str_pool),
+			             size > 64 ? 64 : (int)size, text);
+			return status;
+		}
+	}
+	return EVS_OK;
+}
+
+/* ---- --map ---- */
+
+static yyjson_val *follow(yyjson_val *v, const struct path *path)
+{
+	for (size_t i = 0; i < path->n && v != NULL; i++) {
+		const struct path_step *s = &path->steps[i];
+		if (s->key != NULL) {
+			v = yyjson_obj_getn(v, s->key, s->size);
+		} else {
+			int64_t n = (int64_t)yyjson_arr_size(v), at = s->index < 0 ? s->index + n : s->index;
+			v = at >= 0 && at < n ? yyjson_arr_get(v, (size_t)at) : NULL;
+		}
+	}
+	return v;
+}
+
+/* Digits where a string is wanted: an id or a type that is a number there. */
+static int put_mapped_digits(struct build *b, unsigned field, yyjson_val *v)
+{
+	int status = check_text(b, field, yyjson_get_raw(v), yyjson_get_len(v));
+
+	if (status == EVS_OK)
+		put_text_field(b, field, yyjson_get_raw(v), yyjson_get_len(v));
+	return status;
+}
+
+static int put_mapped(struct build *b, yyjson_val *root)
+{
+	const struct parse_rules *rules = b->parser->rules;
+	int status = EVS_OK;
+
+	for (unsigned field = 0; field <= NAME_METADATA && status == EVS_OK; field++) {
+		yyjson_val *v;
+		if (rules->map[field].steps == NULL)
+			continue;
+		v = follow(root, &rules->map[field]);
+		if (v == NULL || (yyjson_is_null(v) && field != NAME_DATA))
+			continue;
+		if (yyjson_is_raw(v) && field <= NAME_CAUSATION_ID && field != NAME_VERSION && field != NAME_TIMESTAMP)
+			status = put_mapped_digits(b, field, v);
+		else
+			status = put_envelope(b, field, v);
+	}
+	if (status == EVS_OK && !(b->present & 1u << NAME_DATA))
+		status = put_envelope(b, NAME_DATA, root);
+	return status;
+}
+
+int parse_map(struct parse_rules *rules, const char *text, struct evs_error *err)
+{
+	const char *p = text;
+
+	rules->mapped = true;
+	while (*p != '\0') {
+		size_t size = strcspn(p, "=");
+		const char *rest;
+		struct path path;
+		unsigned field = 0;
+		while (field <= NAME_METADATA && (strlen(name_fixed_text(field)) != size || memcmp(name_fixed_text(field), p, size) != 0))
+			field++;
+		if (p[size] != '=' || field > NAME_METADATA)
+			return error_set(err, EVS_USAGE, 0, "--map: '%.*s' is no field of the envelope; write FIELD=.path,...", (int)size, p);
+		if (!path_parse(&path, p + size + 1, ",", &rest))
+			return error_set(err, EVS_USAGE, 0, "--map: no path at '%s'; a path looks like .user.id", rest);
+		if (path.n == 0)
+			return error_set(err, EVS_USAGE, 0, "--map: the path of '%s' names no field", name_fixed_text(field));
+		path_free(&rules->map[field]);
+		rules->map[field] = path;
+		p = *rest == ',' ? rest + 1 : rest;
+	}
+	return EVS_OK;
+}
+
+void parse_rules_release(struct parse_rules *rules)
+{
+	for (unsigned i = 0; i < NAME_FIXED; i++)
+		path_free(&rules->map[i]);
+}
+
+/* ---- lines ---- */
+
+/* A document in the parser's own memory, or in memory of its own when the line is long. */
+static yyjson_doc *read_doc(struct parser *p, const char *text, size_t size, struct evs_error *err)
+{
+	yyjson_read_err why;
+	yyjson_doc *doc;
+	yyjson_alc pool;
+
+	if (size <= SMALL_LINE && p != NULL) {
+		size_t need = json_memory(size);
+		if (need > p->memory_size) {
+			free(p->memory);
+			p->memory_size = need * 2;
+			if ((p->memory = malloc(p->memory_size)) == NULL) {
+				p->memory_size = 0;
+				error_nomem(err);
+				return NULL;
+			}
+		}
+		yyjson_alc_pool_init(&pool, p->memory, p->memory_size);
+		doc = yyjson_read_opts((char *)(uintptr_t)text, size, JSON_FLAGS, &pool, &why);
+	} else {
+		doc = yyjson_read_opts((char *)(uintptr_t)text, size, JSON_FLAGS, NULL, &why);
+	}
+	if (doc == NULL && why.code == YYJSON_READ_ERROR_MEMORY_ALLOCATION)
+		error_nomem(err);
+	else if (doc == NULL)
+		error_set(err, EVS_BAD_EVENT, 0, "column %zu: %s", why.pos + 1,
+		          why.code == YYJSON_READ_ERROR_UNEXPECTED_END ? "the line ends inside a JSON value; an event is one line" :
+		                                                         why.msg);
+	return doc;
+}
+
+int parse_line(struct parser *p, const char *line, size_t size, struct buf *out, struct parsed *info, struct evs_error *err)
+{
+	struct build b = {.parser = p, .info = info, .err = err};
+	const struct parse_rules *rules = p->rules;
+	yyjson_doc *doc = NULL;
+	yyjson_val *root;
+	/* Packing at most doubles a text; a mapped event can hold each part of it once more a field. */
+	size_t header, room = (rules->mapped ? NAME_FIXED : 2) * size + ENVELOPE_ROOM;
+	unsigned missing = p->n_missing;
+	uint8_t *start;
+	int status;
+
+	*info = (struct parsed){0};
+	if (size > PARSE_LINE_MAX)
+		return error_set(err, EVS_BAD_EVENT, 0, "the line has %zu bytes, over the limit of 16 MiB", size);
+	for (size_t i = 0; i < rules->n_tags; i++)
+		room += strlen(rules->tags[i]) + 8;
+	for (unsigned i = 0; i < NAME_FIXED; i++)
+		room += rules->fill[i] == NULL ? 0 : strlen(rules->fill[i]) + 8;
+	if (!buf_room(out, room))
+		return error_nomem(err);
+	doc = read_doc(p, line, size, err);
+	if (doc == NULL)
+		return err == NULL ? EVS_BAD_EVENT : err->status;
+	b.doc = doc;
+	root = yyjson_doc_get_root(doc);
+	if (!yyjson_is_obj(root)) {
+		status = error_set(err, EVS_BAD_EVENT, 0, "column 1: an event is a JSON object, not %s", type_name(root));
+		goto out;
+	}
+	start = out->data + out->size;
+	header = header_size(unsafe_yyjson_get_len(root) + fields_added(rules));
+	b.o = start + header;
+	if (rules->mapped)
+		status = put_mapped(&b, root);
+	else if (rules->cloudevents)
+		status = put_cloudevent(&b, root);
+	else
+		status = put_own(&b, root);
+	if (status == EVS_OK)
+		status = put_fills(&b);
+	if (status == EVS_OK && !(b.present & 1u << NAME_EVENT_TYPE))
+		status = error_set(err, EVS_BAD_EVENT, 0, "field 'eventType' is missing%s",
+		                   rules->mapped ? "; add eventType=.path to --map, or --type" : "; every event needs one (or give --type)");
+	if (status == EVS_OK)
+		status = put_made(&b, start, header);
+	if (status != EVS_OK)
+		goto out;
+	put_header(start, header, b.n);
+	info->new_names = p->n_missing != missing;
+	out->size = (size_t)(b.o - out->data);
+out:
+	yyjson_doc_free(doc);
+	return status;
+}
+
+int parse_value(const char *text, size_t size, struct buf *out, struct evs_error *err)
+{
+	struct parser plain = {0};
+	yyjson_doc *doc = read_doc(NULL, text, size, err);
+	uint8_t *o;
+	bool ok;
+
+	if (doc == NULL)
+		return err == NULL ? EVS_BAD_EVENT : err->status;
+	ok = buf_room(out, 2 * size + ENVELOPE_ROOM);
+	if (!ok) {
+		yyjson_doc_free(doc);
+		return error_nomem(err);
+	}
+	o = out->data + out->size;
+	ok = put_value(&plain, &o, yyjson_doc_get_root(doc), 0);
+	out->size = (size_t)(o - out->data);
+	yyjson_doc_free(doc);
+	return ok ? EVS_OK : error_set(err, EVS_BAD_EVENT, 0, "nested deeper than %d levels", DEPTH_LIMIT);
+}

@@ -1,0 +1,116 @@
+#include "event/view.h"
+
+/* A string value; false when it is no string. Names stand for event and aggregate types alone. */
+static bool text_of(const struct packed *value, unsigned field, struct text *t)
+{
+	switch (value->kind) {
+	case PACKED_STRING:
+		t->kind = TEXT_STRING;
+		break;
+	case PACKED_UUID16:
+		t->kind = TEXT_UUID;
+		break;
+	case PACKED_UINT:
+		if ((field != NAME_EVENT_TYPE && field != NAME_AGGREGATE_TYPE) || value->number >= NAME_LIMIT)
+			return false;
+		*t = (struct text){.kind = TEXT_NAME, .name = (uint16_t)value->number};
+		return true;
+	default:
+		return false;
+	}
+	t->size = value->size;
+	t->bytes = value->bytes;
+	return true;
+}
+
+static bool tags_of(struct view *v, const struct packed *value)
+{
+	struct packed list = {0};
+
+	if (value->kind != PACKED_DOC)
+		return false;
+	v->tags = packed_read(value->bytes, value->bytes + value->size, &list);
+	v->tags_end = value->bytes + value->size;
+	v->n_tags = list.size;
+	return list.kind == PACKED_ARRAY;
+}
+
+/* One field of the top level. */
+static bool field_of(struct view *v, uint64_t name, const struct packed *value, const uint8_t *at, const uint8_t *after)
+{
+	switch (name) {
+	case NAME_TAGS:
+		return tags_of(v, value);
+	case NAME_DATA:
+		v->data = at;
+		v->data_end = after;
+		return true;
+	case NAME_VERSION:
+		return true;
+	default:
+		return name >= VIEW_TEXTS || text_of(value, (unsigned)name, &v->texts[name]);
+	}
+}
+
+bool view_open(struct view *v, const uint8_t *body, size_t size)
+{
+	const uint8_t *end = body + size, *p;
+	struct packed head, key, value;
+
+	memset(v, 0, sizeof *v);
+	p = packed_read(body, end, &head);
+	if (head.kind != PACKED_MAP)
+		return false;
+	v->fields = p;
+	v->n_fields = head.size;
+	for (uint32_t i = 0; i < head.size; i++) {
+		const uint8_t *at = packed_read(p, end, &key);
+		if (key.kind != PACKED_UINT && key.kind != PACKED_STRING && key.kind != PACKED_UUID16)
+			return false;
+		p = packed_read(at, end, &value);
+		/* Containers of the top level are wrapped: everything else has no place here. */
+		if (value.kind == PACKED_BAD || value.kind == PACKED_ARRAY || value.kind == PACKED_MAP)
+			return false;
+		if (key.kind == PACKED_UINT && !field_of(v, key.number, &value, at, p))
+			return false;
+	}
+	return p == end && v->texts[NAME_EVENT_TYPE].kind != TEXT_NONE && v->texts[NAME_EVENT_ID].kind != TEXT_NONE &&
+	       v->texts[NAME_TIMESTAMP].kind != TEXT_NONE;
+}
+
+struct span view_span(const struct text *t, const struct names *names, char scratch[UUID_TEXT])
+{
+	const struct name *n;
+
+	switch (t->kind) {
+	case TEXT_STRING:
+		return (struct span){(const char *)t->bytes, t->size};
+	case TEXT_UUID:
+		uuid_format(t->bytes, scratch);
+		return (struct span){scratch, UUID_TEXT};
+	case TEXT_NAME:
+		n = name_get(names, t->name);
+		if (n != NULL)
+			return (struct span){n->text, n->size};
+		break;
+	case TEXT_NONE:
+		break;
+	}
+	return (struct span){"", 0};
+}
+
+const uint8_t *view_tag(const uint8_t *p, const uint8_t *end, struct text *tag)
+{
+	struct packed value;
+
+	p = packed_read(p, end, &value);
+	return value.kind != PACKED_UINT && text_of(&value, NAME_TAGS, tag) ? p : NULL;
+}
+
+void view_text_of(struct text *t, const char *string, size_t size, uint8_t uuid[16])
+{
+	if (size == UUID_TEXT && uuid_parse(string, uuid))
+		*t = (struct text){.kind = TEXT_UUID, .size = 16, .bytes = uuid};
+	else
+		*t = (struct text){.kind = TEXT_STRING, .size = (uint32_t)size, .bytes = (const uint8_t *)string};
+}

@@ -1,0 +1,287 @@
+/*
+ * libevs: an event store in one file. The one public header; see libevs(3), and evs(7) for the words.
+ *
+ * Handles belong to one thread at a time. Functions that can fail take `struct evs_error *err` last (it may be
+ * NULL) and return an enum evs_status. The library never prints, exits or reads the environment.
+ */
+#ifndef EVS_H
+#define EVS_H
+
+#include <signal.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+#define EVS_VERSION "0.1.0"
+#define EVS_FORMAT 1              /* of the file, evs-store(5) */
+#define EVS_LINE_MAX 16777216     /* bytes of one event's JSON */
+#define EVS_NO_SOURCE "urn:evs:none" /* the CloudEvents source of an event that has none */
+
+/* Values are fixed. 0 is done, positive is an end that is no failure, negative is a failure. */
+enum evs_status {
+	EVS_OK = 0,
+	EVS_END = 1,           /* nothing more, or not there */
+	EVS_IO = -1,           /* the system refused; sys_errno says why */
+	EVS_NOMEM = -2,
+	EVS_FULL = -3,         /* no space on the disk; the store is whole */
+	EVS_USAGE = -4,        /* an argument makes no sense */
+	EVS_BAD_EVENT = -5,    /* the input is no event */
+	EVS_CONFLICT = -6,     /* expected revision, append condition, or reused eventId */
+	EVS_CORRUPT = -7,      /* the file is damaged */
+	EVS_NOT_STORE = -8,    /* the file is something else */
+	EVS_NEWER = -9,        /* the file is of a newer format */
+	EVS_NO_STORE = -10,    /* there is no file */
+	EVS_BUSY = -11,        /* too many readers */
+	EVS_INTERRUPTED = -12, /* the caller's stop flag was raised */
+	EVS_AMBIGUOUS = -13,   /* --stream without a type fits several streams */
+};
+
+struct evs_error {
+	int status;
+	int sys_errno; /* 0 where the system is not the cause */
+	char message[512];
+};
+
+struct evs_store;
+
+enum evs_open_flags { EVS_READ = 0, EVS_WRITE = 1, EVS_CREATE = 3 };
+
+/*
+ * Open a store.
+ *
+ *   path   of the file; beside it lies path-lock
+ *   flags  EVS_READ, EVS_WRITE, or EVS_CREATE to write and make a missing or empty file a store (mode 0600)
+ *   out    the handle, owned by the caller (evs_close)
+ *
+ * Returns EVS_OK, or with *out NULL and the file untouched: EVS_NO_STORE, EVS_NOT_STORE, EVS_NEWER, EVS_CORRUPT,
+ * EVS_IO, EVS_NOMEM, EVS_FULL.
+ */
+int evs_open(const char *path, int flags, struct evs_store **out, struct evs_error *err);
+void evs_close(struct evs_store *store); /* NULL is fine */
+
+/* The position of the newest event, 0 when there is none; in *position. EVS_OK, or as evs_open. */
+int evs_last_position(struct evs_store *store, uint64_t *position, struct evs_error *err);
+
+/* ------------------------------------------------------------------ append */
+
+#define EVS_EXPECT_ANY (-1)    /* no expectation */
+#define EVS_EXPECT_EXISTS (-2) /* the stream has an event */
+
+enum evs_on_error {
+	EVS_STOP, /* the first bad line ends the append; all before it is committed */
+	EVS_DLQ,  /* bad lines go to the dead letters, byte for byte */
+	EVS_SKIP  /* bad lines are reported and left out */
+};
+
+/* One event's place. Strings are borrowed until the callback returns. */
+struct evs_receipt {
+	const char *event_id;
+	size_t event_id_size;
+	uint64_t position;
+	const char *aggregate_type; /* NULL: none */
+	size_t aggregate_type_size;
+	const char *aggregate_id;   /* NULL: in no stream */
+	size_t aggregate_id_size;
+	uint64_t revision;          /* 0: in no stream */
+	bool duplicate;             /* it was there already */
+};
+
+/* What an append was told. Zeroed (with expect = EVS_EXPECT_ANY) it is a plain append. Borrowed until evs_append_free. */
+struct evs_append_options {
+	/* Values for fields that an event lacks; NULL: none. */
+	const char *type, *stream, *aggregate_type, *source, *correlation, *causation;
+	const char *const *tags;
+	size_t n_tags;
+	const char *map;      /* eventType=.kind,... : build the envelope from foreign JSON; NULL: none */
+	bool cloudevents;     /* lines are CloudEvents 1.0 */
+	bool hash_ids;        /* an absent eventId is derived from the content */
+	bool atomic;          /* all of the input is one transaction */
+	int64_t expect;       /* revision of the input's one stream, EVS_EXPECT_ANY or EVS_EXPECT_EXISTS; implies atomic */
+	const char *fail_if;  /* QUERY: nothing is appended if an event behind `after` matches; implies atomic */
+	uint64_t after;
+	enum evs_on_error on_error;
+	const volatile sig_atomic_t *stop; /* when it turns non-zero the batch in hand is committed and the call returns */
+	/* Called for each event when it is on disk, in input order. Non-zero ends the append with EVS_INTERRUPTED. */
+	int (*on_receipt)(void *context, const struct evs_receipt *receipt);
+	/* Called for each bad line, where on_error is not EVS_STOP. line counts from 1. */
+	void (*on_reject)(void *context, uint64_t line, const char *message);
+	/* Called now and then with how far the append is. */
+	void (*on_progress)(void *context, uint64_t events, uint64_t bytes);
+	void *context;
+};
+
+/* What an append did so far; committed and durable. */
+struct evs_append_result {
+	uint64_t events;     /* appended */
+	uint64_t duplicates; /* skipped: there already */
+	uint64_t rejected;   /* bad lines, dead-lettered or skipped */
+	uint64_t position;   /* of the newest event appended; 0: none */
+};
+
+struct evs_append;
+
+/*
+ * Begin an append.
+ *
+ *   store    open for writing; borrowed until evs_append_free
+ *   options  borrowed likewise
+ *   out      owned by the caller (evs_append_free)
+ *
+ * Returns EVS_OK, EVS_USAGE (map, fail_if or a combination of options makes no sense), EVS_NOMEM.
+ */
+int evs_append_new(struct evs_store *store, const struct evs_append_options *options, struct evs_append **out,
+                   struct evs_error *err);
+
+/*
+ * Append all lines of a file descriptor, to its end. Batches are committed when they are full or when the
+ * descriptor has nothing to give at once. Lines without a newline at the end count. Call again for more files;
+ * line numbers start anew each time.
+ *
+ * Returns EVS_OK, EVS_BAD_EVENT ("line 17: ...", all before it committed, unless atomic), EVS_CONFLICT,
+ * EVS_INTERRUPTED, EVS_FULL, EVS_IO, EVS_NOMEM, EVS_CORRUPT. After a failure only evs_append_free is of use.
+ */
+int evs_append_read(struct evs_append *a, int fd, struct evs_error *err);
+
+/* The same for lines in memory, borrowed until return. */
+int evs_append_lines(struct evs_append *a, const char *lines, size_t size, struct evs_error *err);
+
+/* Commit what is still uncommitted: with atomic, everything. Statuses as evs_append_read. */
+int evs_append_finish(struct evs_append *a, struct evs_error *err);
+
+/* What was done up to now, also after a failure. */
+void evs_append_result(const struct evs_append *a, struct evs_append_result *result);
+
+void evs_append_free(struct evs_append *a); /* NULL is fine; what was not committed is dropped */
+
+/* -------------------------------------------------------------------- read */
+
+/* Which events: evs-selectors(7). Zeroed selects all. Borrowed until evs_read_new returns. */
+struct evs_selector {
+	const char *stream;         /* aggregateId */
+	const char *aggregate_type;
+	const char *const *types;   /* globs: one must match */
+	size_t n_types;
+	const char *event, *correlation, *causation, *source;
+	const char *const *tags;    /* all must be there */
+	size_t n_tags;
+	uint64_t from, after, to;   /* positions; 0: no bound */
+	uint64_t from_revision;     /* 0: no bound */
+	const char *since, *until;  /* the event's own timestamp */
+	const char *as_of;          /* recordedAt */
+	unsigned shard, shards;     /* 2 of 4; shards = 0: all */
+	uint64_t limit, last;       /* at most so many: the first, the last */
+	bool has_limit, has_last;
+	bool reverse;
+};
+
+/* An event that was read. Bytes are borrowed until the next call on its reader. */
+struct evs_event {
+	uint64_t position;
+	uint64_t revision;   /* 0: in no stream */
+	int64_t recorded_us; /* microseconds since 1970-01-01T00:00:00Z */
+	const uint8_t *packed; /* lib/event/packed.h */
+	size_t packed_size;
+};
+
+enum evs_format { EVS_JSON, EVS_PRETTY, EVS_PRETTY_COLOUR, EVS_CLOUDEVENTS, EVS_MSGPACK, EVS_DATA, EVS_FIELDS };
+
+struct evs_read;
+
+/*
+ * Begin to read. Reads up to the newest event there is at the time; evs_read_more goes on from there.
+ *
+ * Returns EVS_OK, EVS_USAGE (a selector makes no sense), EVS_AMBIGUOUS, EVS_IO, EVS_NOMEM, EVS_CORRUPT.
+ */
+int evs_read_new(struct evs_store *store, const struct evs_selector *selector, struct evs_read **out,
+                 struct evs_error *err);
+
+/* The next event. EVS_OK, EVS_END, EVS_CORRUPT, EVS_IO, EVS_NOMEM. No transaction is held between calls. */
+int evs_read_next(struct evs_read *r, struct evs_event *event, struct evs_error *err);
+
+/*
+ * All events that are left, as text, on every core. Do not mix with evs_read_next.
+ *
+ *   fields  for EVS_FIELDS: `.a,.b.c`, the only ones to show; else NULL
+ *   write   called with whole lines, in order; non-zero ends with EVS_INTERRUPTED
+ */
+int evs_read_render(struct evs_read *r, enum evs_format format, const char *fields,
+                    int (*write)(void *context, const void *text, size_t size), void *context, struct evs_error *err);
+
+/*
+ * After the end: sleep until the store has events that were not read. wait_ms -1: no limit.
+ * EVS_OK: there are (read on); EVS_END: the time passed; EVS_INTERRUPTED: a signal came; EVS_IO.
+ */
+int evs_read_more(struct evs_read *r, int wait_ms, struct evs_error *err);
+
+/* How far the reader looked: every event up to this position was read or does not match. */
+uint64_t evs_read_position(const struct evs_read *r);
+
+void evs_read_free(struct evs_read *r); /* NULL is fine */
+
+/* One event as text: owned by the caller (free). *size without the terminating 0. NULL: out of memory or damaged. */
+char *evs_event_text(struct evs_store *store, const struct evs_event *event, enum evs_format format, size_t *size);
+
+/* ------------------------------------------------------------ look after it */
+
+struct evs_stat {
+	uint64_t events, streams, types;
+	uint64_t last_position;
+	uint64_t file_bytes;
+	uint64_t segments, runs, tail_events, names, dead_letters;
+	int64_t first_moment_ns, last_moment_ns;   /* the least and greatest timestamp; events > 0 */
+	int64_t first_recorded_us, last_recorded_us;
+};
+
+int evs_stat(struct evs_store *store, struct evs_stat *out, struct evs_error *err);
+
+enum evs_group_by { EVS_BY_STREAM, EVS_BY_TYPE, EVS_BY_AGGREGATE_TYPE, EVS_BY_SOURCE, EVS_BY_DAY, EVS_BY_HOUR };
+
+/* A count of evs_stat_by. Strings are borrowed until the callback returns. */
+struct evs_count {
+	const char *key; /* NULL: the events that have none */
+	size_t key_size;
+	const char *aggregate_type; /* EVS_BY_STREAM only; NULL: none */
+	size_t aggregate_type_size;
+	uint64_t events;
+	const char *first, *last; /* timestamps as they were written, of the earliest and the latest */
+	size_t first_size, last_size;
+};
+
+/* Count the selected events by a key; each is called in order of the key. */
+int evs_stat_by(struct evs_store *store, const struct evs_selector *selector, enum evs_group_by by,
+                int (*each)(void *context, const struct evs_count *count), void *context, struct evs_error *err);
+
+/* Something evs_verify found. */
+struct evs_finding {
+	const char *kind;    /* a word for programs; evs-verify(1) lists them */
+	uint64_t position;   /* the event it is about; 0: none */
+	const char *message;
+};
+
+struct evs_verify_result {
+	uint64_t events, segments, frames, runs, entries; /* looked at */
+	uint64_t findings;
+};
+
+/*
+ * Read everything and check it. Returns EVS_OK with findings = 0, EVS_CORRUPT when there are findings, or what
+ * kept it from looking.
+ */
+int evs_verify(struct evs_store *store, void (*each)(void *context, const struct evs_finding *finding), void *context,
+               struct evs_verify_result *result, struct evs_error *err);
+
+/*
+ * Write a consistent copy of the store to a descriptor while others write; synced where that is possible.
+ * EVS_OK, EVS_IO, EVS_FULL, EVS_NOMEM.
+ */
+int evs_copy(struct evs_store *store, int fd, struct evs_error *err);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif

@@ -1,0 +1,480 @@
+/*
+ * Appending: lines are cut into chunks, chunks parsed (by threads once there is more than one), and committed in
+ * order. One thread reads and commits; the others parse, compress and index.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "base/error.h"
+#include "base/moment.h"
+#include "store/commit.h"
+
+enum {
+	WORKERS_MAX = 16,
+	CHUNKS_AHEAD = 48,      /* parsed or being parsed while a batch is committed */
+	STEADY_BYTES = 32 << 10, /* input that gave so much since its last pause is only taking a breath */
+	BREATH_MS = 1,
+	PATIENCE_NS = 20000000, /* but its events do not wait longer than this */
+};
+
+/* What a thread works with; begins with its struct zip * (commit_use_pool). */
+struct worker {
+	struct zip *zip;
+	struct parser *parser;
+};
+
+struct evs_append {
+	struct evs_store *store;
+	struct evs_append_options options;
+	struct parse_rules parse;
+	struct commit_rules rules;
+	struct query *query;
+	struct commit *commit;
+	struct pool *pool;
+	struct worker workers[WORKERS_MAX];
+	unsigned n_workers;
+	struct parser *parser; /* for when there are no threads */
+	struct chunk *filling; /* text that is not yet a task */
+	bool discarding;       /* the rest of a line that is too long */
+	uint64_t line;         /* the next chunk's first */
+	uint64_t bytes;        /* read */
+	uint64_t since_pause;
+	int64_t waiting_since; /* when the input first paused with events uncommitted; 0: they are not */
+	bool failed;
+};
+
+/* ---- begin and end ---- */
+
+static int set_rules(struct evs_append *a, struct evs_error *err)
+{
+	const struct evs_append_options *o = &a->options;
+	int status = EVS_OK;
+
+	a->parse.cloudevents = o->cloudevents;
+	a->parse.hash_ids = o->hash_ids;
+	a->parse.fill[NAME_EVENT_TYPE] = o->type;
+	a->parse.fill[NAME_AGGREGATE_ID] = o->stream;
+	a->parse.fill[NAME_AGGREGATE_TYPE] = o->aggregate_type;
+	a->parse.fill[NAME_SOURCE] = o->source;
+	a->parse.fill[NAME_CORRELATION_ID] = o->correlation;
+	a->parse.fill[NAME_CAUSATION_ID] = o->causation;
+	a->parse.tags = o->tags;
+	a->parse.n_tags = o->n_tags;
+	a->rules = (struct commit_rules){.parse = &a->parse, .on_error = o->on_error, .expect = o->expect, .after = o->after,
+	                                 .on_reject = o->on_reject, .on_receipt = o->on_receipt, .context = o->context};
+	if (o->map != NULL && o->cloudevents)
+		return error_set(err, EVS_USAGE, 0, "--map and --format cloudevents exclude each other");
+	if (o->map != NULL)
+		status = parse_map(&a->parse, o->map, err);
+	if (status == EVS_OK && o->fail_if != NULL)
+		status = query_parse(o->fail_if, &a->query, err);
+	if (status == EVS_OK && o->after != 0 && o->fail_if == NULL)
+		status = error_set(err, EVS_USAGE, 0, "--after belongs to --fail-if");
+	a->rules.fail_if = a->query;
+	a->rules.whole = o->atomic || o->expect != EVS_EXPECT_ANY || o->fail_if != NULL;
+	return status;
+}
+
+int evs_append_new(struct evs_store *store, const struct evs_append_options *options, struct evs_append **out,
+                   struct evs_error *err)
+{
+	struct evs_append *a = calloc(1, sizeof *a);
+	int status;
+
+	*out = NULL;
+	if (a == NULL)
+		return error_nomem(err);
+	a->store = store;
+	a->options = *options;
+	if (!store->writable)
+		status = error_set(err, EVS_USAGE, 0, "the store is open for reading only");
+	else
+		status = set_rules(a, err);
+	if (status == EVS_OK) {
+		a->parser = parse_new(store->names, &a->parse);
+		a->commit = commit_new(store, &a->rules, err);
+		if (a->parser == NULL || a->commit == NULL)
+			status = error_nomem(err);
+	}
+	if (status != EVS_OK) {
+		evs_append_free(a);
+		return status;
+	}
+	*out = a;
+	return EVS_OK;
+}
+
+void evs_append_free(struct evs_append *a)
+{
+	struct task *task;
+
+	if (a == NULL)
+		return;
+	if (a->commit != NULL)
+		commit_abort(a->commit);
+	while (a->pool != NULL && (task = pool_take(a->pool, 1, true)) != NULL)
+		chunk_free((struct chunk *)task);
+	pool_free(a->pool);
+	for (unsigned i = 0; i < a->n_workers; i++) {
+		zip_free(a->workers[i].zip);
+		parse_free(a->workers[i].parser);
+	}
+	if (a->commit != NULL) {
+		commit_use_pool(a->commit, NULL);
+		commit_free(a->commit);
+	}
+	chunk_free(a->filling);
+	parse_free(a->parser);
+	query_free(a->query);
+	parse_rules_release(&a->parse);
+	free(a);
+}
+
+void evs_append_result(const struct evs_append *a, struct evs_append_result *result)
+{
+	commit_result(a->commit, result);
+}
+
+/* ---- threads ---- */
+
+static void parse_task(struct task *task, void *worker)
+{
+	chunk_parse((struct chunk *)task, ((struct worker *)worker)->parser);
+}
+
+/* Start the threads, at the first chunk that is full. Without them everything works too, on one core. */
+static void start_pool(struct evs_append *a)
+{
+	void *workers[WORKERS_MAX];
+	unsigned n = pool_cores();
+
+	if (a->pool != NULL || a->n_workers > 0)
+		return;
+	for (; a->n_workers < n; a->n_workers++) {
+		struct worker *w = &a->workers[a->n_workers];
+		w->zip = zip_new();
+		w->parser = parse_new(a->store->names, &a->parse);
+		workers[a->n_workers] = w;
+		if (w->zip == NULL || w->parser == NULL) {
+			a->n_workers++;
+			return;
+		}
+	}
+	a->pool = pool_new(n, workers);
+	if (a->pool != NULL)
+		commit_use_pool(a->commit, a->pool);
+}
+
+/* ---- committing what was parsed ---- */
+
+static bool stopped(const struct evs_append *a)
+{
+	return a->options.stop != NULL && *a->options.stop != 0;
+}
+
+/* What happens to the lines before one that ended the append. */
+static int end_at(struct evs_append *a, int status, struct evs_error *err)
+{
+	struct evs_append_result done;
+	struct evs_error second;
+	size_t n;
+
+	a->failed = true;
+	if (a->rules.whole || (status != EVS_BAD_EVENT && status != EVS_CONFLICT)) {
+		commit_abort(a->commit);
+		if (a->rules.whole && status == EVS_BAD_EVENT && err != NULL) {
+			n = strlen(err->message);
+			snprintf(err->message + n, sizeof err->message - n, "; nothing was appended");
+		}
+		return status;
+	}
+	if (commit_end(a->commit, true, &second) != EVS_OK) {
+		if (err != NULL)
+			*err = second;
+		return second.status;
+	}
+	commit_result(a->commit, &done);
+	if (err != NULL) {
+		n = strlen(err->message);
+		snprintf(err->message + n, sizeof err->message - n, "; %llu events before it are committed",
+		         (unsigned long long)done.events);
+	}
+	return status;
+}
+
+static int commit_one(struct evs_append *a, struct chunk *chunk, struct evs_error *err)
+{
+	int status;
+
+	chunk->first_line = a->line;
+	a->line += chunk->n_lines;
+	status = commit_chunk(a->commit, chunk, err);
+	if (status == EVS_OK && commit_full(a->commit))
+		status = commit_end(a->commit, false, err);
+	if (status != EVS_OK)
+		return end_at(a, status, err);
+	if (a->options.on_progress != NULL) {
+		struct evs_append_result done;
+		commit_result(a->commit, &done);
+		a->options.on_progress(a->options.context, done.events, a->bytes);
+	}
+	return EVS_OK;
+}
+
+/* Commit chunks that threads are done with: until at most `leave` are under way. */
+static int drain(struct evs_append *a, size_t leave, struct evs_error *err)
+{
+	int status = EVS_OK;
+
+	while (status == EVS_OK && a->pool != NULL) {
+		struct task *task = pool_take(a->pool, 1, pool_count(a->pool, 1) > leave);
+		if (task == NULL)
+			break;
+		status = commit_one(a, (struct chunk *)task, err);
+	}
+	return status;
+}
+
+/* ---- cutting chunks ---- */
+
+static struct chunk *get_chunk(struct evs_append *a)
+{
+	struct chunk *chunk = commit_spare(a->commit);
+
+	if (chunk == NULL)
+		chunk = chunk_new();
+	if (chunk != NULL) {
+		chunk->task.run = parse_task;
+		chunk->seed = a->store->seed;
+		chunk->names = a->store->names;
+	}
+	return chunk;
+}
+
+/* Hand over the first n bytes of the text that is being filled; the rest is the next chunk's. */
+static int submit(struct evs_append *a, size_t n, struct evs_error *err)
+{
+	struct chunk *chunk = a->filling, *rest = NULL;
+
+	if (n == 0)
+		return EVS_OK;
+	if (n < chunk->text.size) {
+		rest = get_chunk(a);
+		if (rest != NULL)
+			buf_put(&rest->text, chunk->text.data + n, chunk->text.size - n);
+		if (rest == NULL || rest->text.failed) {
+			chunk_free(rest);
+			return error_nomem(err);
+		}
+	}
+	chunk->text.size = n;
+	a->filling = rest;
+	if (n >= CHUNK_BYTES / 2)
+		start_pool(a);
+	if (a->pool != NULL) {
+		pool_submit(a->pool, 1, &chunk->task);
+		return drain(a, CHUNKS_AHEAD, err);
+	}
+	chunk_parse(chunk, a->parser);
+	return commit_one(a, chunk, err);
+}
+
+/* Bytes of whole lines in the text that is being filled. */
+static size_t whole_lines(const struct evs_append *a)
+{
+	const struct buf *text = &a->filling->text;
+	const uint8_t *last = text->size == 0 ? NULL : memrchr(text->data, '\n', text->size);
+
+	return last == NULL ? 0 : (size_t)(last - text->data) + 1;
+}
+
+/* Drop what has come of the rest of a line that is too long. */
+static void discard(struct evs_append *a)
+{
+	struct buf *text = &a->filling->text;
+	uint8_t *end = memchr(text->data, '\n', text->size);
+
+	if (end == NULL) {
+		text->size = 0;
+		return;
+	}
+	a->discarding = false;
+	text->size -= (size_t)(end + 1 - text->data);
+	memmove(text->data, end + 1, text->size);
+}
+
+/* After text has grown: hand over full chunks. all: whatever lines are whole. */
+static int take_text(struct evs_append *a, bool all, struct evs_error *err)
+{
+	struct buf *text = &a->filling->text;
+	size_t whole;
+
+	if (a->discarding && text->size > 0)
+		discard(a);
+	if (!all && text->size < CHUNK_BYTES)
+		return EVS_OK;
+	whole = whole_lines(a);
+	if (whole == 0 && text->size > EVS_LINE_MAX) {
+		a->discarding = true;
+		whole = text->size; /* long enough to be refused for its length */
+	}
+	return submit(a, whole, err);
+}
+
+static bool make_room(struct evs_append *a, size_t more, struct evs_error *err)
+{
+	if (a->filling == NULL && (a->filling = get_chunk(a)) == NULL) {
+		error_nomem(err);
+		return false;
+	}
+	if (!buf_room(&a->filling->text, more)) {
+		error_nomem(err);
+		return false;
+	}
+	return true;
+}
+
+/* ---- reading ---- */
+
+/* Whether the input has nothing to give at the moment. */
+static bool paused(struct evs_append *a, int fd)
+{
+	struct pollfd wait = {.fd = fd, .events = POLLIN};
+	int64_t now;
+
+	if (poll(&wait, 1, 0) != 0)
+		return false;
+	now = moment_steady_ns();
+	if (a->waiting_since == 0)
+		a->waiting_since = now;
+	if (a->since_pause < STEADY_BYTES || now - a->waiting_since > PATIENCE_NS)
+		return true;
+	return poll(&wait, 1, BREATH_MS) == 0;
+}
+
+/* Everything that was handed over, durable. */
+static int settle(struct evs_append *a, struct evs_error *err)
+{
+	int status = drain(a, 0, err);
+
+	if (status == EVS_OK && !a->rules.whole) {
+		status = commit_end(a->commit, true, err);
+		if (status != EVS_OK) {
+			a->failed = true;
+			commit_abort(a->commit);
+		}
+	}
+	a->since_pause = 0;
+	a->waiting_since = 0;
+	return status;
+}
+
+/* The end of an input: the last line may lack its newline. */
+static int end_of_input(struct evs_append *a, struct evs_error *err)
+{
+	int status = EVS_OK;
+
+	if (a->filling != NULL) {
+		if (a->discarding && a->filling->text.size > 0)
+			discard(a);
+		status = submit(a, a->filling->text.size, err);
+	}
+	a->discarding = false;
+	return status == EVS_OK ? settle(a, err) : status;
+}
+
+static int interrupted(struct evs_append *a, struct evs_error *err)
+{
+	int status = settle(a, err);
+
+	a->failed = true;
+	return status == EVS_OK ? error_set(err, EVS_INTERRUPTED, 0, "interrupted") : status;
+}
+
+static int read_failed(struct evs_append *a, struct evs_error *err)
+{
+	int saved = errno, status = settle(a, err);
+
+	a->failed = true;
+	return status == EVS_OK ? error_set(err, EVS_IO, saved, "cannot read the input") : status;
+}
+
+static int begin_input(struct evs_append *a, struct evs_error *err)
+{
+	if (a->failed)
+		return error_set(err, EVS_USAGE, 0, "the append has failed before");
+	a->line = 1;
+	return EVS_OK;
+}
+
+int evs_append_read(struct evs_append *a, int fd, struct evs_error *err)
+{
+	int status = begin_input(a, err);
+
+#ifdef F_SETPIPE_SZ
+	fcntl(fd, F_SETPIPE_SZ, 1 << 20); /* fewer wake-ups; fails harmlessly on what is no pipe */
+#endif
+	while (status == EVS_OK) {
+		ssize_t n;
+		if (stopped(a))
+			return interrupted(a, err);
+		if (!make_room(a, CHUNK_BYTES / 4, err))
+			return EVS_NOMEM;
+		struct buf *text = &a->filling->text;
+		size_t room = text->size < CHUNK_BYTES ? CHUNK_BYTES + CHUNK_BYTES / 4 - text->size : CHUNK_BYTES / 4;
+		if (!make_room(a, room, err))
+			return EVS_NOMEM;
+		n = read(fd, text->data + text->size, room);
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0)
+			return read_failed(a, err);
+		if (n == 0)
+			return end_of_input(a, err);
+		text->size += (size_t)n;
+		a->bytes += (uint64_t)n;
+		a->since_pause += (uint64_t)n;
+		if (text->size < CHUNK_BYTES && paused(a, fd)) {
+			status = take_text(a, true, err);
+			if (status == EVS_OK)
+				status = settle(a, err);
+		} else {
+			status = take_text(a, false, err);
+		}
+	}
+	return status;
+}
+
+int evs_append_lines(struct evs_append *a, const char *lines, size_t size, struct evs_error *err)
+{
+	int status = begin_input(a, err);
+
+	while (status == EVS_OK && size > 0) {
+		size_t n = size < CHUNK_BYTES ? size : CHUNK_BYTES;
+		if (!make_room(a, n, err))
+			return EVS_NOMEM;
+		buf_put(&a->filling->text, lines, n);
+		lines += n;
+		size -= n;
+		a->bytes += n;
+		status = take_text(a, false, err);
+	}
+	return status == EVS_OK ? end_of_input(a, err) : status;
+}
+
+int evs_append_finish(struct evs_append *a, struct evs_error *err)
+{
+	int status;
+
+	if (a->failed)
+		return error_set(err, EVS_USAGE, 0, "the append has failed before");
+	status = commit_end(a->commit, true, err);
+	if (status != EVS_OK) {
+		a->failed = true;
+		commit_abort(a->commit);
+	}
+	return status;
+}

@@ -1,0 +1,124 @@
+#include "store/chunk.h"
+
+#include <stdlib.h>
+
+struct chunk *chunk_new(void)
+{
+	return calloc(1, sizeof(struct chunk));
+}
+
+void chunk_truncate(struct chunk *c, size_t i)
+{
+	while (c->n > i)
+		free(c->staged[--c->n].error);
+}
+
+static void drop_staged(struct chunk *c)
+{
+	chunk_truncate(c, 0);
+	c->n_terms = 0;
+	c->packed.size = 0;
+	c->missing.size = 0;
+	c->no_memory = false;
+}
+
+void chunk_reset(struct chunk *c)
+{
+	drop_staged(c);
+	c->text.size = 0;
+	c->next = NULL;
+}
+
+void chunk_free(struct chunk *c)
+{
+	if (c == NULL)
+		return;
+	drop_staged(c);
+	buf_free(&c->text);
+	buf_free(&c->packed);
+	buf_free(&c->missing);
+	free(c->staged);
+	free(c->terms);
+	free(c);
+}
+
+static bool add_term(void *context, uint64_t hash)
+{
+	struct chunk *c = context;
+
+	if (!array_grow(&c->terms, &c->terms_cap, c->n_terms, sizeof *c->terms)) {
+		c->no_memory = true;
+		return false;
+	}
+	c->terms[c->n_terms++] = hash;
+	return true;
+}
+
+/* The terms of an event that was just parsed. */
+static void find_terms(struct chunk *c, struct staged *s)
+{
+	struct view v;
+
+	s->terms_at = (uint32_t)c->n_terms;
+	if (!view_open(&v, c->packed.data + s->at, s->size) || !term_all(c->seed, &v, c->names, &s->terms, add_term, c))
+		c->no_memory = true; /* the parser made it: it is whole */
+	/* packed may still move while the chunk grows: an offset now, a pointer in the end */
+	s->stream_id = v.texts[NAME_AGGREGATE_ID];
+	if (s->stream_id.kind != TEXT_NONE)
+		s->stream_id.bytes -= (uintptr_t)c->packed.data;
+	s->n_terms = (uint32_t)(c->n_terms - s->terms_at);
+}
+
+static void parse_one(struct chunk *c, struct parser *parser, size_t at, size_t size, uint64_t line)
+{
+	struct evs_error err;
+	struct parsed info;
+	struct staged *s;
+	int status;
+
+	if (!array_grow(&c->staged, &c->cap, c->n, sizeof *c->staged)) {
+		c->no_memory = true;
+		return;
+	}
+	s = &c->staged[c->n++];
+	*s = (struct staged){.at = (uint32_t)c->packed.size, .text_at = (uint32_t)at, .text_size = (uint32_t)size, .line = line};
+	status = parse_line(parser, (const char *)c->text.data + at, size, &c->packed, &info, &err);
+	if (status == EVS_OK) {
+		s->size = (uint32_t)c->packed.size - s->at;
+		s->moment = info.moment;
+		s->id_made = info.id_made;
+		s->time_made = info.time_made;
+		find_terms(c, s);
+	} else if (status == EVS_NOMEM || (s->error = strdup(err.message)) == NULL) {
+		c->no_memory = true;
+	}
+}
+
+static bool is_blank(const uint8_t *text, size_t size)
+{
+	for (size_t i = 0; i < size; i++)
+		if (text[i] != ' ' && text[i] != '\t' && text[i] != '\r')
+			return false;
+	return true;
+}
+
+void chunk_parse(struct chunk *c, struct parser *parser)
+{
+	uint64_t line = 0;
+
+	drop_staged(c);
+	for (size_t at = 0; at < c->text.size && !c->no_memory; line++) {
+		const uint8_t *start = c->text.data + at, *end = memchr(start, '\n', c->text.size - at);
+		size_t size = end == NULL ? c->text.size - at : (size_t)(end - start);
+		if (!is_blank(start, size < 8 ? size : 8) || !is_blank(start, size))
+			parse_one(c, parser, at, size, line);
+		at += size + 1;
+	}
+	c->n_lines = line;
+	buf_put(&c->missing, parse_missing(parser)->data, parse_missing(parser)->size);
+	parse_missing_clear(parser);
+	for (size_t i = 0; i < c->n; i++)
+		if (c->staged[i].stream_id.kind != TEXT_NONE)
+			c->staged[i].stream_id.bytes += (uintptr_t)c->packed.data;
+	c->no_memory |= c->packed.failed || c->missing.failed;
+}

@@ -1,0 +1,665 @@
+#include "store/commit.h"
+
+#include <stdlib.h>
+
+#include "base/error.h"
+#include "base/moment.h"
+#include "event/same.h"
+#include "store/dead.h"
+#include "store/seal.h"
+
+enum {
+	BATCH_EVENTS = 250000,     /* eight such batches are a run of RUN_EVENTS_MAX */
+	BATCH_BYTES = 64 << 20,    /* packed */
+	LOOK_AHEAD = 12,           /* how far ahead filters are brought near */
+};
+
+/* An event of the batch that has a position, or is a duplicate. */
+struct member {
+	struct chunk *chunk;
+	struct staged *staged;
+};
+
+struct commit {
+	struct evs_store *store;
+	const struct commit_rules *rules;
+	struct pool *pool;
+	struct parser *parser; /* for chunks that met new names */
+	/* The open transaction. */
+	struct kv_txn *txn;
+	struct store_state state;
+	struct index index;
+	bool index_open;
+	struct fetch fetch;
+	unsigned names_before;
+	int64_t now; /* recordedAt of what is added */
+	/* The batch. */
+	struct chunk *chunks, *last_chunk, *spare;
+	struct member *members; /* new events */
+	size_t n_members, members_cap;
+	uint32_t *id_slots; /* member + 1 by TERM_EVENT */
+	size_t n_id_slots;
+	struct streams streams;
+	struct seal seal;
+	uint64_t bytes;
+	uint8_t *maybe; /* per line of a chunk: some run may have its eventId */
+	size_t maybe_cap;
+	/* Conditions. */
+	bool began;            /* the conditions were looked at */
+	bool unmet;            /* they do not hold: only a retry can succeed */
+	char unmet_why[300];
+	uint64_t expect_from;  /* revision the one stream had */
+	uint64_t expect_stream;
+	uint64_t fresh, repeated; /* new events and duplicates of the whole */
+	uint64_t next_repeat;  /* where the next duplicate of a retry must stand */
+	/* What was done. */
+	struct evs_append_result done, open; /* committed; of the open transaction */
+};
+
+struct commit *commit_new(struct evs_store *store, const struct commit_rules *rules, struct evs_error *err)
+{
+	struct commit *c = calloc(1, sizeof *c);
+
+	if (c == NULL || (c->parser = parse_new(store->names, rules->parse)) == NULL) {
+		free(c);
+		error_nomem(err);
+		return NULL;
+	}
+	c->store = store;
+	c->rules = rules;
+	c->fetch.store = store;
+	c->seal.store = store;
+	return c;
+}
+
+void commit_use_pool(struct commit *c, struct pool *pool)
+{
+	c->pool = pool;
+	c->seal.pool = pool;
+}
+
+/* ---- the batch ---- */
+
+static void free_list(struct chunk *list)
+{
+	while (list != NULL) {
+		struct chunk *next = list->next;
+		chunk_free(list);
+		list = next;
+	}
+}
+
+/* The chunks of the batch are done with. */
+static void spare_chunks(struct commit *c)
+{
+	while (c->chunks != NULL) {
+		struct chunk *chunk = c->chunks;
+		c->chunks = chunk->next;
+		chunk_reset(chunk);
+		chunk->next = c->spare;
+		c->spare = chunk;
+	}
+	c->last_chunk = NULL;
+}
+
+static void forget_batch(struct commit *c)
+{
+	c->n_members = 0;
+	c->bytes = 0;
+	if (c->n_id_slots > 0)
+		memset(c->id_slots, 0, c->n_id_slots * sizeof *c->id_slots);
+	streams_clear(&c->streams);
+	seal_reset(&c->seal);
+	if (c->index_open)
+		index_release(&c->index);
+	c->index_open = false;
+	fetch_forget(&c->fetch);
+}
+
+void commit_abort(struct commit *c)
+{
+	bool new_dict = c->seal.new_dict;
+
+	forget_batch(c);
+	spare_chunks(c);
+	if (c->txn == NULL)
+		return;
+	kv_abort(c->txn);
+	c->txn = NULL;
+	c->open = (struct evs_append_result){0};
+	if (new_dict) {
+		zip_dict_free(c->store->dicts[1]);
+		c->store->dicts[1] = NULL;
+	}
+}
+
+void commit_free(struct commit *c)
+{
+	if (c == NULL)
+		return;
+	commit_abort(c);
+	name_truncate(c->store->names, c->store->names_stored);
+	free_list(c->spare);
+	seal_release(&c->seal);
+	streams_release(&c->streams);
+	fetch_release(&c->fetch);
+	parse_free(c->parser);
+	free(c->members);
+	free(c->id_slots);
+	free(c->maybe);
+	free(c);
+}
+
+struct chunk *commit_spare(struct commit *c)
+{
+	struct chunk *chunk = c->spare;
+
+	if (chunk != NULL) {
+		c->spare = chunk->next;
+		chunk->next = NULL;
+	}
+	return chunk;
+}
+
+bool commit_open(const struct commit *c)
+{
+	return c->txn != NULL;
+}
+
+bool commit_full(const struct commit *c)
+{
+	return c->n_members >= BATCH_EVENTS || c->bytes >= BATCH_BYTES;
+}
+
+void commit_result(const struct commit *c, struct evs_append_result *result)
+{
+	*result = c->done;
+}
+
+static int open_index(struct commit *c, struct evs_error *err)
+{
+	int status = index_open(&c->index, c->store, c->txn, &c->state, &c->fetch, err);
+
+	c->index_open = status == EVS_OK;
+	return status;
+}
+
+static int begin(struct commit *c, struct evs_error *err)
+{
+	int64_t now = moment_now_us();
+	int status;
+
+	if (c->txn != NULL)
+		return EVS_OK;
+	status = store_begin(c->store, true, &c->txn, &c->state, err);
+	if (status != EVS_OK)
+		return status;
+	c->names_before = name_count(c->store->names);
+	c->now = now > c->state.last_recorded ? now : c->state.last_recorded;
+	return open_index(c, err);
+}
+
+/* ---- names ---- */
+
+/* Give numbers to the names a chunk met, and parse it again with them. */
+static int settle_names(struct commit *c, struct chunk *chunk, struct evs_error *err)
+{
+	while (chunk->missing.size > 0) {
+		const struct buf *m = &chunk->missing;
+		unsigned before = name_count(c->store->names);
+		for (size_t at = 0; at < m->size; at += 1 + (size_t)m->data[at])
+			if (name_add(c->store->names, (const char *)m->data + at + 1, m->data[at]) == -2)
+				return error_nomem(err);
+		chunk_parse(chunk, c->parser);
+		if (chunk->no_memory)
+			return error_nomem(err);
+		if (name_count(c->store->names) == before)
+			break; /* another chunk had brought them */
+	}
+	return EVS_OK;
+}
+
+/* ---- duplicates ---- */
+
+static bool grow_ids(struct commit *c)
+{
+	size_t n = c->n_id_slots == 0 ? 256 : c->n_id_slots * 2;
+	uint32_t *slots;
+
+	if (c->n_members * 2 < c->n_id_slots)
+		return true;
+	if ((slots = calloc(n, sizeof *slots)) == NULL)
+		return false;
+	for (size_t m = 0; m < c->n_members; m++) {
+		size_t i = c->members[m].staged->terms.event & (n - 1);
+		while (slots[i] != 0)
+			i = (i + 1) & (n - 1);
+		slots[i] = (uint32_t)m + 1;
+	}
+	free(c->id_slots);
+	c->id_slots = slots;
+	c->n_id_slots = n;
+	return true;
+}
+
+static bool add_member(struct commit *c, struct chunk *chunk, struct staged *s)
+{
+	size_t i;
+
+	if (!array_grow(&c->members, &c->members_cap, c->n_members, sizeof *c->members) || !grow_ids(c))
+		return false;
+	c->members[c->n_members++] = (struct member){chunk, s};
+	for (i = s->terms.event & (c->n_id_slots - 1); c->id_slots[i] != 0; i = (i + 1) & (c->n_id_slots - 1))
+		;
+	c->id_slots[i] = (uint32_t)c->n_members;
+	return true;
+}
+
+static bool event_id_of(const uint8_t *body, size_t size, struct text *id)
+{
+	struct view v;
+
+	if (!view_open(&v, body, size))
+		return false;
+	*id = v.texts[NAME_EVENT_ID];
+	return true;
+}
+
+/* A member of the batch with the same eventId, NULL when there is none. */
+static const struct member *find_member(const struct commit *c, const struct chunk *chunk, const struct staged *s)
+{
+	if (c->n_id_slots == 0)
+		return NULL;
+	for (size_t i = s->terms.event & (c->n_id_slots - 1); c->id_slots[i] != 0; i = (i + 1) & (c->n_id_slots - 1)) {
+		const struct member *m = &c->members[c->id_slots[i] - 1];
+		struct text a, b;
+		if (m->staged->terms.event == s->terms.event &&
+		    event_id_of(m->chunk->packed.data + m->staged->at, m->staged->size, &a) &&
+		    event_id_of(chunk->packed.data + s->at, s->size, &b) && view_text_same(&a, &b))
+			return m;
+	}
+	return NULL;
+}
+
+/* Compare with an event that has the same eventId. EVS_OK: it is the same; EVS_CONFLICT. */
+static int compare(struct commit *c, const struct chunk *chunk, struct staged *s, const uint8_t *body, size_t size,
+                   uint64_t position, uint64_t revision, struct evs_error *err)
+{
+	char scratch[UUID_TEXT];
+	struct text id;
+	struct span span = {"", 0};
+	int same = same_event(c->store->names, body, size, chunk->packed.data + s->at, s->size, s->time_made);
+
+	if (same < 0)
+		return error_set(err, EVS_CORRUPT, 0, "the event at position %llu is damaged", (unsigned long long)position);
+	if (same == 1) {
+		s->duplicate = true;
+		s->position = position;
+		s->revision = revision;
+		return EVS_OK;
+	}
+	if (event_id_of(body, size, &id))
+		span = view_span(&id, c->store->names, scratch);
+	return error_set(err, EVS_CONFLICT, 0, "eventId '%.*s' is in the store at position %llu with other content",
+	                 (int)span.size, span.text, (unsigned long long)position);
+}
+
+/* Whether the event is there already: EVS_OK with s->duplicate set or not, EVS_CONFLICT when its id is taken. */
+static int check_duplicate(struct commit *c, const struct chunk *chunk, struct staged *s, bool ask_runs, struct evs_error *err)
+{
+	const struct member *m = find_member(c, chunk, s);
+	struct record r;
+	struct text id;
+	int status;
+
+	s->duplicate = false;
+	if (m != NULL)
+		return compare(c, chunk, s, m->chunk->packed.data + m->staged->at, m->staged->size, m->staged->position,
+		               m->staged->revision, err);
+	if (s->id_made || (!ask_runs && c->state.tail_first > c->state.last_position))
+		return EVS_OK;
+	if (!event_id_of(chunk->packed.data + s->at, s->size, &id))
+		return error_nomem(err);
+	status = index_find_event(&c->index, &id, s->terms.event, ask_runs, &r, err);
+	if (status == EVS_END)
+		return EVS_OK;
+	return status == EVS_OK ? compare(c, chunk, s, r.body, r.size, r.position, r.revision, err) : status;
+}
+
+/* Mark the lines of a chunk whose eventId some run may have. Filters are asked run by run, brought near ahead. */
+static bool ask_filters(struct commit *c, const struct chunk *chunk)
+{
+	if (c->maybe_cap < chunk->n) {
+		free(c->maybe);
+		c->maybe_cap = chunk->n * 2;
+		if ((c->maybe = malloc(c->maybe_cap)) == NULL) {
+			c->maybe_cap = 0;
+			return false;
+		}
+	}
+	if (chunk->n > 0)
+		memset(c->maybe, 0, chunk->n);
+	for (size_t r = 0; r < c->index.n_runs; r++) {
+		const struct run *run = &c->index.runs[r];
+		for (size_t i = 0; i < chunk->n; i++) {
+			if (i + LOOK_AHEAD < chunk->n)
+				run_prefetch(run, run_mix(chunk->staged[i + LOOK_AHEAD].terms.event));
+			c->maybe[i] |= run_may_have(run, run_mix(chunk->staged[i].terms.event));
+		}
+	}
+	return true;
+}
+
+/* ---- streams ---- */
+
+/* The batch's entry for the stream of an event; a new one begins at the revision the store has. */
+static int stream_of(struct commit *c, const struct chunk *chunk, const struct staged *s, uint32_t *entry, struct evs_error *err)
+{
+	struct stream_entry *e;
+	struct view v;
+
+	*entry = STREAM_NONE;
+	if (s->terms.stream == 0)
+		return EVS_OK;
+	*entry = streams_find(&c->streams, s->terms.stream, &s->stream_id);
+	if (*entry != STREAM_NONE)
+		return EVS_OK;
+	if (!view_open(&v, chunk->packed.data + s->at, s->size))
+		return error_nomem(err);
+	*entry = streams_add(&c->streams, s->terms.stream, s->terms.aggregate, &v, c->store->names);
+	if (*entry == STREAM_NONE)
+		return error_nomem(err);
+	e = &c->streams.entries[*entry];
+	return index_revision(&c->index, &e->id, (struct span){e->type, e->type_size}, e->aggregate, e->hash, &e->revision, err);
+}
+
+/* ---- conditions ---- */
+
+/* Look at the append condition, once, before the first event. */
+static int check_fail_if(struct commit *c, struct evs_error *err)
+{
+	uint64_t found;
+	int status;
+
+	if (c->rules->fail_if == NULL)
+		return EVS_OK;
+	status = query_find(c->rules->fail_if, &c->index, c->rules->after, &found, err);
+	if (status == EVS_OK && found != 0) {
+		c->unmet = true;
+		snprintf(c->unmet_why, sizeof c->unmet_why, "the append condition fails: the event at position %llu matches; nothing was appended",
+		         (unsigned long long)found);
+	}
+	return status;
+}
+
+/* The expected revision, at the first event. */
+static void check_expect(struct commit *c, uint64_t revision, const struct text *id)
+{
+	int64_t expect = c->rules->expect;
+	char scratch[UUID_TEXT];
+	struct span span = view_span(id, c->store->names, scratch);
+
+	c->expect_from = revision;
+	if (expect >= 0 && revision != (uint64_t)expect) {
+		c->unmet = true;
+		snprintf(c->unmet_why, sizeof c->unmet_why, "stream '%.*s' is at revision %llu, not %lld; nothing was appended",
+		         (int)span.size, span.text, (unsigned long long)revision, (long long)expect);
+	} else if (expect == EVS_EXPECT_EXISTS && revision == 0) {
+		c->unmet = true;
+		snprintf(c->unmet_why, sizeof c->unmet_why, "stream '%.*s' does not exist; nothing was appended", (int)span.size, span.text);
+	}
+}
+
+static int refuse(struct commit *c, struct evs_error *err)
+{
+	return error_set(err, EVS_CONFLICT, 0, "%s",
+	                 c->unmet_why[0] != '\0' ? c->unmet_why :
+	                                           "some of the events are in the store already and some are not; nothing was appended");
+}
+
+/*
+ * Under a condition the whole is either new, with the condition holding, or a retry: every event a duplicate that
+ * stands where this append would have put it.
+ */
+static int check_whole(struct commit *c, const struct staged *s, uint32_t entry, struct evs_error *err)
+{
+	bool expects = c->rules->expect != EVS_EXPECT_ANY;
+	uint64_t place;
+
+	if (!expects && c->rules->fail_if == NULL)
+		return EVS_OK;
+	if (expects && entry == STREAM_NONE)
+		return error_set(err, EVS_BAD_EVENT, 0, "the event is in no stream, but --expect is about one; give --stream");
+	if (c->fresh + c->repeated == 0 && expects) {
+		c->expect_stream = c->streams.entries[entry].hash;
+		check_expect(c, c->streams.entries[entry].revision, &c->streams.entries[entry].id);
+	}
+	if (expects && c->streams.entries[entry].hash != c->expect_stream)
+		return error_set(err, EVS_BAD_EVENT, 0, "the event is in another stream than those before it; --expect is about one stream");
+	if (!s->duplicate)
+		return c->unmet || c->repeated > 0 ? refuse(c, err) : EVS_OK;
+	place = expects ? s->revision : s->position;
+	if (c->fresh > 0)
+		return refuse(c, err);
+	if (c->repeated == 0)
+		c->next_repeat = c->rules->expect >= 0 ? (uint64_t)c->rules->expect + 1 : place;
+	if (place != c->next_repeat || s->position <= c->rules->after)
+		return refuse(c, err);
+	c->next_repeat++;
+	return EVS_OK;
+}
+
+/* ---- events ---- */
+
+static int add_event(struct commit *c, struct chunk *chunk, struct staged *s, uint32_t entry, struct evs_error *err)
+{
+	struct seal_item item = {.event = s->terms.event, .stream = s->terms.stream, .stream_entry = entry, .moment = s->moment,
+	                         .n_terms = s->n_terms};
+
+	if (chunk->n_terms > 0)
+		item.terms = chunk->terms + s->terms_at;
+	s->position = ++c->state.last_position;
+	s->revision = entry == STREAM_NONE ? 0 : ++c->streams.entries[entry].revision;
+	item.record = (struct record){s->position, s->revision, c->now, chunk->packed.data + s->at, s->size};
+	if (!add_member(c, chunk, s))
+		return error_nomem(err);
+	c->bytes += s->size;
+	c->open.events++;
+	c->open.position = s->position;
+	c->fresh++;
+	return seal_add(&c->seal, c->txn, &c->state, &c->streams, &item, err);
+}
+
+/* A line that is no event, or whose eventId is taken. EVS_OK: it was put aside and the rest goes on. */
+static int reject(struct commit *c, struct chunk *chunk, struct staged *s, int status, const char *why, struct evs_error *err)
+{
+	uint64_t line = chunk->first_line + s->line;
+	char message[600];
+
+	snprintf(message, sizeof message, "line %llu: %s", (unsigned long long)line, why);
+	if (c->rules->on_error == EVS_STOP || (status != EVS_BAD_EVENT && status != EVS_CONFLICT))
+		return error_set(err, status, 0, "%s", message);
+	if (s->error == NULL && (s->error = strdup(why)) == NULL) /* no receipt for it */
+		return error_nomem(err);
+	c->open.rejected++;
+	if (c->rules->on_reject != NULL)
+		c->rules->on_reject(c->rules->context, line, why);
+	if (c->rules->on_error == EVS_SKIP)
+		return EVS_OK;
+	return dead_put(c->txn, &c->state,
+	                &(struct dead){.kind = DEAD_LINE, .recorded_us = c->now, .line = line, .reason = why, .reason_size = strlen(why),
+	                               .bytes = chunk->text.data + s->text_at, .size = s->text_size},
+	                err);
+}
+
+static int take_line(struct commit *c, struct chunk *chunk, size_t i, struct evs_error *err)
+{
+	struct staged *s = &chunk->staged[i];
+	struct evs_error why;
+	uint32_t entry = STREAM_NONE;
+	bool about_line = true;
+	int status;
+
+	if (s->error != NULL)
+		return reject(c, chunk, s, EVS_BAD_EVENT, s->error, err);
+	status = check_duplicate(c, chunk, s, c->maybe[i] != 0 && !s->id_made, &why);
+	if (status == EVS_OK)
+		status = stream_of(c, chunk, s, &entry, &why);
+	if (status == EVS_OK) {
+		status = check_whole(c, s, entry, &why);
+		about_line = status != EVS_CONFLICT;
+	}
+	if (status == EVS_OK && s->duplicate) {
+		c->open.duplicates++;
+		c->repeated++;
+		return EVS_OK;
+	}
+	if (status == EVS_OK)
+		status = add_event(c, chunk, s, entry, &why);
+	if (status == EVS_OK)
+		return EVS_OK;
+	if (about_line && (status == EVS_BAD_EVENT || status == EVS_CONFLICT))
+		return reject(c, chunk, s, status, why.message, err);
+	if (err != NULL)
+		*err = why;
+	return status;
+}
+
+int commit_chunk(struct commit *c, struct chunk *chunk, struct evs_error *err)
+{
+	int status;
+
+	if (c->last_chunk == NULL)
+		c->chunks = chunk;
+	else
+		c->last_chunk->next = chunk;
+	c->last_chunk = chunk;
+	chunk->next = NULL;
+	if (chunk->no_memory)
+		return error_nomem(err);
+	if (chunk->n == 0)
+		return EVS_OK;
+	status = begin(c, err);
+	if (status == EVS_OK && !c->began) {
+		status = check_fail_if(c, err);
+		c->began = true;
+	}
+	if (status == EVS_OK)
+		status = settle_names(c, chunk, err);
+	if (status == EVS_OK && !ask_filters(c, chunk))
+		status = error_nomem(err);
+	for (size_t i = 0; i < chunk->n && status == EVS_OK; i++) {
+		status = take_line(c, chunk, i, err);
+		if (status != EVS_OK)
+			chunk_truncate(chunk, i); /* what follows is not part of the batch */
+	}
+	return status;
+}
+
+/* ---- the end ---- */
+
+static int flush(struct commit *c, bool more, struct evs_error *err)
+{
+	int status = seal_flush(&c->seal, c->txn, &c->state, &c->streams, more, err);
+
+	if (status == EVS_OK)
+		status = store_put_names(c->store, c->txn, c->names_before, err);
+	if (c->n_members > 0)
+		c->state.last_recorded = c->now;
+	if (status == EVS_OK)
+		status = store_put_state(c->txn, &c->state, err);
+	return status;
+}
+
+static int give_receipt(struct commit *c, const struct chunk *chunk, const struct staged *s)
+{
+	char id_text[UUID_TEXT], stream_text[UUID_TEXT], type_text[UUID_TEXT];
+	struct evs_receipt r = {.position = s->position, .revision = s->revision, .duplicate = s->duplicate};
+	struct span span;
+	struct view v;
+
+	if (!view_open(&v, chunk->packed.data + s->at, s->size))
+		return 0;
+	span = view_span(&v.texts[NAME_EVENT_ID], c->store->names, id_text);
+	r.event_id = span.text;
+	r.event_id_size = span.size;
+	if (view_has_stream(&v)) {
+		span = view_span(&v.texts[NAME_AGGREGATE_ID], c->store->names, stream_text);
+		r.aggregate_id = span.text;
+		r.aggregate_id_size = span.size;
+		if (v.texts[NAME_AGGREGATE_TYPE].kind != TEXT_NONE) {
+			span = view_span(&v.texts[NAME_AGGREGATE_TYPE], c->store->names, type_text);
+			r.aggregate_type = span.text;
+			r.aggregate_type_size = span.size;
+		}
+	}
+	return c->rules->on_receipt(c->rules->context, &r);
+}
+
+static int give_receipts(struct commit *c, struct evs_error *err)
+{
+	if (c->rules->on_receipt == NULL)
+		return EVS_OK;
+	for (const struct chunk *chunk = c->chunks; chunk != NULL; chunk = chunk->next)
+		for (size_t i = 0; i < chunk->n; i++)
+			if (chunk->staged[i].error == NULL && give_receipt(c, chunk, &chunk->staged[i]) != 0)
+				return error_set(err, EVS_INTERRUPTED, 0, "the receipts could not be given; the events are in the store");
+	return EVS_OK;
+}
+
+/* Part of a whole: written, but not yet committed. */
+static int flush_part(struct commit *c, struct evs_error *err)
+{
+	int status = flush(c, true, err);
+
+	if (status != EVS_OK)
+		return status;
+	c->names_before = name_count(c->store->names);
+	forget_batch(c);
+	if (c->rules->on_receipt == NULL)
+		spare_chunks(c);
+	return open_index(c, err);
+}
+
+static void add_result(struct evs_append_result *to, const struct evs_append_result *more)
+{
+	to->events += more->events;
+	to->duplicates += more->duplicates;
+	to->rejected += more->rejected;
+	if (more->position != 0)
+		to->position = more->position;
+}
+
+int commit_end(struct commit *c, bool last, struct evs_error *err)
+{
+	bool merged = true;
+	int status;
+
+	if (c->txn == NULL)
+		return EVS_OK;
+	if (c->rules->whole && !last)
+		return flush_part(c, err);
+	if (c->open.events == 0 && c->open.rejected == 0 && name_count(c->store->names) == c->names_before) {
+		kv_abort(c->txn); /* duplicates alone: nothing to write */
+		c->txn = NULL;
+	} else {
+		status = flush(c, !last, err);
+		if (status != EVS_OK)
+			return status;
+		status = kv_commit(c->txn, err);
+		c->txn = NULL;
+		if (status != EVS_OK)
+			return status;
+		c->store->names_stored = name_count(c->store->names);
+		kv_notify(c->store->kv);
+	}
+	add_result(&c->done, &c->open);
+	c->open = (struct evs_append_result){0};
+	status = give_receipts(c, err);
+	bool sealed = c->seal.run_count > 0;
+	forget_batch(c);
+	spare_chunks(c);
+	while (status == EVS_OK && sealed && merged)
+		status = seal_merge_runs(c->store, &merged, err);
+	return status;
+}

@@ -1,0 +1,117 @@
+#include "store/fetch.h"
+
+#include "base/bytes.h"
+#include "base/error.h"
+
+void fetch_release(struct fetch *f)
+{
+	segment_events_free(&f->events);
+	zip_free(f->zip);
+	buf_free(&f->tail);
+	*f = (struct fetch){.store = f->store};
+}
+
+void fetch_forget(struct fetch *f)
+{
+	f->count = 0;
+	f->asked = 0;
+}
+
+void fetch_encode_tail(struct buf *out, const struct record *r)
+{
+	uint8_t head[VARINT_MAX + 8], *p = put_varint(head, r->revision);
+
+	put64(p, (uint64_t)r->recorded_us);
+	buf_put(out, head, (size_t)(p + 8 - head));
+	buf_put(out, r->body, r->size);
+}
+
+bool fetch_decode_tail(struct kv_bytes value, uint64_t position, struct record *r)
+{
+	const uint8_t *end = value.data + value.size, *p = get_varint(value.data, end, &r->revision);
+
+	if (p == NULL || end - p < 8 || (uint64_t)(end - p) > UINT32_MAX)
+		return false;
+	r->position = position;
+	r->recorded_us = (int64_t)get64(p);
+	r->body = p + 8;
+	r->size = (uint32_t)(end - p - 8);
+	return true;
+}
+
+static int from_tail(struct fetch *f, struct kv_txn *txn, uint64_t position, struct record *r, struct evs_error *err)
+{
+	struct store_key key = store_key(position);
+	struct kv_bytes value;
+	int status = kv_get(txn, KV_TAIL, key.bytes, sizeof key.bytes, &value, err);
+
+	if (status != EVS_OK)
+		return status;
+	f->tail.size = 0;
+	if (!buf_room(&f->tail, value.size + RENDER_PAD))
+		return error_nomem(err);
+	buf_put(&f->tail, value.data, value.size);
+	if (!fetch_decode_tail((struct kv_bytes){f->tail.data, f->tail.size}, position, r))
+		return error_set(err, EVS_CORRUPT, 0, "the event at position %llu is damaged", (unsigned long long)position);
+	return EVS_OK;
+}
+
+int fetch_segment(struct kv_txn *txn, uint64_t position, struct segment *segment, struct kv_bytes *bytes, struct evs_error *err)
+{
+	struct store_key wanted = store_key(position);
+	struct kv_bytes key = {wanted.bytes, sizeof wanted.bytes};
+	struct kv_cursor *c;
+	int status = kv_cursor_open(txn, KV_SEGMENT, &c, err);
+
+	if (status != EVS_OK)
+		return status;
+	status = kv_move(c, KV_AT_OR_BEFORE, &key, bytes, err);
+	if (status == EVS_OK && (key.size != 8 || !segment_open(segment, bytes->data, bytes->size) || segment->first != get64be(key.data)))
+		status = error_set(err, EVS_CORRUPT, 0, "the segment before position %llu is damaged", (unsigned long long)position);
+	if (status == EVS_OK && position - segment->first >= segment->count)
+		status = EVS_END;
+	kv_cursor_close(c);
+	return status;
+}
+
+int fetch_record(struct fetch *f, struct kv_txn *txn, uint64_t position, struct record *r, struct evs_error *err)
+{
+	struct segment segment;
+	struct kv_bytes bytes;
+	const struct zip_dict *dict;
+	uint32_t index;
+	bool whole;
+	int status;
+
+	if (f->count > 0 && position - f->first < f->count) {
+		*r = f->events.records[position - f->first];
+		return EVS_OK;
+	}
+	status = from_tail(f, txn, position, r, err);
+	if (status != EVS_END)
+		return status;
+	status = fetch_segment(txn, position, &segment, &bytes, err);
+	if (status != EVS_OK)
+		return status;
+	if (f->zip == NULL && (f->zip = zip_new()) == NULL)
+		return error_nomem(err);
+	dict = store_dict(f->store, txn, segment.dict_id, false, err);
+	if (dict == NULL)
+		return EVS_CORRUPT;
+	/* One event is in one frame; who asks twice gets the whole segment. */
+	whole = f->asked == segment.first;
+	f->asked = segment.first;
+	f->count = 0;
+	index = (uint32_t)(position - segment.first);
+	status = segment_read(&segment, f->zip, dict, whole ? NULL : &index, 1, &f->events, NULL);
+	if (status == EVS_NOMEM)
+		return error_nomem(err);
+	if (status != EVS_OK)
+		return error_set(err, EVS_CORRUPT, 0, "the segment of position %llu is damaged", (unsigned long long)position);
+	if (whole) {
+		f->first = segment.first;
+		f->count = segment.count;
+	}
+	*r = f->events.records[whole ? index : 0];
+	return EVS_OK;
+}

@@ -1,0 +1,510 @@
+#include "store/kv.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <libgen.h>
+#include <lmdb.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "base/bytes.h"
+#include "base/error.h"
+
+#define MAP_SIZE ((size_t)1 << 40) /* address space, not disk */
+#define MAP_SIZE_MIN ((size_t)1 << 32)
+#define READERS_MAX 1022
+
+static const char *const table_names[KV_TABLES] = {
+	[KV_META] = "meta", [KV_TAIL] = "tail", [KV_RECENT] = "recent", [KV_SEGMENT] = "segment",
+	[KV_RUN] = "run",   [KV_NAME] = "name", [KV_DICT] = "dict",     [KV_DEAD] = "dead",
+};
+
+struct kv {
+	MDB_env *env;
+	int fd;
+	size_t page_size;
+	MDB_dbi tables[KV_TABLES];
+};
+
+struct kv_txn {
+	struct kv *kv;
+	MDB_txn *txn;
+	bool write;
+};
+
+struct kv_cursor {
+	MDB_cursor *cursor;
+};
+
+/* Fill err from an LMDB result. */
+static int fail(struct evs_error *err, int rc, const char *doing)
+{
+	switch (rc) {
+	case MDB_CORRUPTED:
+	case MDB_PAGE_NOTFOUND:
+	case MDB_PANIC:
+	case MDB_INCOMPATIBLE:
+	case MDB_BAD_TXN:
+		return error_set(err, EVS_CORRUPT, 0, "cannot %s: the file is damaged (%s); evs verify says where", doing,
+		                 mdb_strerror(rc));
+	case MDB_INVALID:
+	case MDB_VERSION_MISMATCH:
+		return error_set(err, EVS_NOT_STORE, 0, "not an evs store");
+	case MDB_MAP_FULL:
+		return error_set(err, EVS_FULL, 0, "cannot %s: the store has reached its greatest size", doing);
+	case MDB_READERS_FULL:
+		return error_set(err, EVS_BUSY, 0, "cannot %s: %d readers are at work on it already; try again when one is done", doing,
+		                 READERS_MAX);
+	case MDB_MAP_RESIZED:
+		return error_set(err, EVS_NOMEM, 0, "cannot %s: the store is larger than this process's address space", doing);
+	default:
+		if (rc > 0)
+			return error_set(err, error_status(rc), rc, "cannot %s", doing);
+		return error_set(err, EVS_IO, 0, "cannot %s: %s", doing, mdb_strerror(rc));
+	}
+}
+
+/* ---- the file, before LMDB sees it ---- */
+
+enum { META_MAGIC_AT = 16, META_VERSION_AT = 20, META_PAGE_SIZE_AT = 40, META_LAST_PAGE_AT = 136, META_TXN_AT = 144, META_BYTES = 152 };
+#define META_MAGIC 0xBEEFC0DEu
+
+/* Read one meta page; false when it is none. */
+static bool read_meta(int fd, off_t at, uint64_t *txn, uint64_t *last_page, uint32_t *page_size)
+{
+	uint8_t meta[META_BYTES];
+
+	if (pread(fd, meta, sizeof meta, at) != (ssize_t)sizeof meta || get32(meta + META_MAGIC_AT) != META_MAGIC ||
+	    (get32(meta + META_VERSION_AT) & 0xffff) != 1)
+		return false;
+	*txn = get64(meta + META_TXN_AT);
+	*last_page = get64(meta + META_LAST_PAGE_AT);
+	*page_size = get32(meta + META_PAGE_SIZE_AT);
+	return true;
+}
+
+/* Say what is wrong with the file at fd, if LMDB could not have written it. */
+static int check_file(int fd, off_t size, struct evs_error *err)
+{
+	uint64_t txn[2], last[2];
+	uint32_t page[2];
+	bool ok[2];
+
+	ok[0] = read_meta(fd, 0, &txn[0], &last[0], &page[0]);
+	if (!ok[0])
+		return error_set(err, EVS_NOT_STORE, 0, "not an evs store");
+	if (page[0] < 512 || page[0] > 65536 || (page[0] & (page[0] - 1)) != 0)
+		return error_set(err, EVS_CORRUPT, 0, "the store's first page is damaged");
+	ok[1] = read_meta(fd, (off_t)page[0], &txn[1], &last[1], &page[1]);
+	if (!ok[1])
+		return error_set(err, EVS_CORRUPT, 0, "the store is truncated or its second page is damaged; restore it from a backup");
+	int newest = txn[1] > txn[0];
+	if (last[newest] >= UINT64_MAX / page[0] || (last[newest] + 1) * page[0] > (uint64_t)size)
+		return error_set(err, EVS_CORRUPT, 0,
+		                 "the store is truncated: it has %lld of at least %llu bytes; restore it from a backup",
+		                 (long long)size, (unsigned long long)((last[newest] + 1) * page[0]));
+	return EVS_OK;
+}
+
+/* A commit may be about to lengthen the file (extend_file): what looks truncated is looked at again. */
+static int check_patiently(int fd, struct evs_error *err)
+{
+	const struct timespec pause = {.tv_nsec = 5000000};
+	struct stat st;
+	int status = EVS_OK;
+
+	for (int i = 0; i < 4; i++) {
+		if (fstat(fd, &st) != 0)
+			return error_set(err, EVS_IO, errno, "cannot examine the store");
+		status = check_file(fd, st.st_size, err);
+		if (status != EVS_CORRUPT)
+			break;
+		nanosleep(&pause, NULL);
+	}
+	return status;
+}
+
+/* Look at the file at path; *create when it is to be made. */
+static int inspect(const char *path, enum kv_mode mode, bool *create, struct evs_error *err)
+{
+	struct stat st;
+	int fd, status;
+
+	*create = false;
+	fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+	if (fd < 0 && errno == ENOENT) {
+		*create = mode == KV_CREATE;
+		return *create ? EVS_OK : error_set(err, EVS_NO_STORE, 0, "no such store");
+	}
+	if (fd < 0)
+		return error_set(err, EVS_IO, errno, "cannot open the store");
+	if (fstat(fd, &st) != 0) {
+		status = error_set(err, EVS_IO, errno, "cannot examine the store");
+	} else if (!S_ISREG(st.st_mode)) {
+		status = error_set(err, EVS_NOT_STORE, 0, "not an evs store but %s", S_ISDIR(st.st_mode) ? "a directory" : "no regular file");
+	} else if (st.st_size == 0) {
+		*create = mode == KV_CREATE;
+		status = *create ? EVS_OK : error_set(err, EVS_NOT_STORE, 0, "an empty file, not an evs store");
+	} else {
+		status = check_patiently(fd, err);
+	}
+	close(fd);
+	return status;
+}
+
+/* ---- open and close ---- */
+
+/* The directory entry of a new file is to survive a power cut too. */
+static int sync_directory(const char *path, struct evs_error *err)
+{
+	char *copy = strdup(path);
+	int fd, status = EVS_OK;
+
+	if (copy == NULL)
+		return error_nomem(err);
+	fd = open(dirname(copy), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (fd < 0 || (fsync(fd) != 0 && errno != EINVAL))
+		status = error_set(err, EVS_IO, errno, "cannot sync the directory of the store");
+	if (fd >= 0)
+		close(fd);
+	free(copy);
+	return status;
+}
+
+static int open_env(struct kv *kv, const char *path, enum kv_mode mode)
+{
+	unsigned flags = MDB_NOSUBDIR | MDB_NOTLS | (mode == KV_READ ? MDB_RDONLY : 0);
+	int rc = 0;
+
+	/* A limit on address space (ulimit -v) leaves room for less. */
+	for (size_t size = MAP_SIZE; size >= MAP_SIZE_MIN; size /= 4) {
+		if ((rc = mdb_env_create(&kv->env)) != 0)
+			return rc;
+		mdb_env_set_maxdbs(kv->env, 32);
+		mdb_env_set_maxreaders(kv->env, READERS_MAX);
+		mdb_env_set_mapsize(kv->env, size);
+		rc = mdb_env_open(kv->env, path, flags, 0600);
+		if (rc != ENOMEM)
+			break;
+		mdb_env_close(kv->env);
+		kv->env = NULL;
+	}
+	return rc;
+}
+
+/* Find the tables; make those that are missing where writing. */
+static int open_tables(struct kv *kv, bool write)
+{
+	MDB_txn *txn;
+	int rc = mdb_txn_begin(kv->env, NULL, MDB_RDONLY, &txn);
+	bool missing = false;
+
+	if (rc != 0)
+		return rc;
+	for (unsigned i = 0; i < KV_TABLES && rc == 0; i++) {
+		rc = mdb_dbi_open(txn, table_names[i], 0, &kv->tables[i]);
+		if (rc == MDB_NOTFOUND) {
+			missing = true;
+			kv->tables[i] = 0;
+			rc = 0;
+		}
+	}
+	if (rc != 0) {
+		mdb_txn_abort(txn);
+		return rc;
+	}
+	rc = mdb_txn_commit(txn); /* keeps the handles */
+	if (rc != 0 || !missing || !write)
+		return rc;
+	rc = mdb_txn_begin(kv->env, NULL, 0, &txn);
+	if (rc != 0)
+		return rc;
+	for (unsigned i = 0; i < KV_TABLES && rc == 0; i++)
+		rc = mdb_dbi_open(txn, table_names[i], MDB_CREATE, &kv->tables[i]);
+	if (rc == 0)
+		return mdb_txn_commit(txn);
+	mdb_txn_abort(txn);
+	return rc;
+}
+
+int kv_open(const char *path, enum kv_mode mode, struct kv **out, struct evs_error *err)
+{
+	struct kv *kv = calloc(1, sizeof *kv);
+	bool create;
+	int status, rc, dead;
+	MDB_stat st;
+
+	*out = NULL;
+	if (kv == NULL)
+		return error_nomem(err);
+	status = inspect(path, mode, &create, err);
+	if (status != EVS_OK)
+		goto failed;
+	rc = open_env(kv, path, mode);
+	if (rc != 0) {
+		status = fail(err, rc, create ? "create the store" : "open the store");
+		goto failed;
+	}
+	mdb_env_get_fd(kv->env, &kv->fd);
+	mdb_env_stat(kv->env, &st);
+	kv->page_size = st.ms_psize;
+	mdb_reader_check(kv->env, &dead);
+	rc = open_tables(kv, mode != KV_READ);
+	if (rc != 0) {
+		status = fail(err, rc, create ? "create the store" : "open the store");
+		goto failed;
+	}
+	if (create && (status = sync_directory(path, err)) != EVS_OK)
+		goto failed;
+	*out = kv;
+	return EVS_OK;
+failed:
+	kv_close(kv);
+	return status;
+}
+
+void kv_close(struct kv *kv)
+{
+	if (kv == NULL)
+		return;
+	if (kv->env != NULL)
+		mdb_env_close(kv->env);
+	free(kv);
+}
+
+/* ---- transactions ---- */
+
+int kv_begin(struct kv *kv, bool write, struct kv_txn **out, struct evs_error *err)
+{
+	struct kv_txn *txn = malloc(sizeof *txn);
+	int rc, dead;
+
+	*out = NULL;
+	if (txn == NULL)
+		return error_nomem(err);
+	txn->kv = kv;
+	txn->write = write;
+	rc = mdb_txn_begin(kv->env, NULL, write ? 0 : MDB_RDONLY, &txn->txn);
+	if (rc == MDB_READERS_FULL && mdb_reader_check(kv->env, &dead) == 0 && dead > 0)
+		rc = mdb_txn_begin(kv->env, NULL, MDB_RDONLY, &txn->txn);
+	if (rc != 0) {
+		free(txn);
+		return fail(err, rc, write ? "write to the store" : "read the store");
+	}
+	*out = txn;
+	return EVS_OK;
+}
+
+/*
+ * Pages at the end that were taken and freed in one transaction are never written, which leaves the file shorter
+ * than its meta page says. Make it whole, so that a file that is too short is a truncated one.
+ */
+static void extend_file(struct kv *kv)
+{
+	MDB_envinfo info;
+	struct stat st;
+	off_t want;
+
+	if (mdb_env_info(kv->env, &info) != 0 || fstat(kv->fd, &st) != 0)
+		return;
+	want = (off_t)((info.me_last_pgno + 1) * kv->page_size);
+	if (st.st_size < want && ftruncate(kv->fd, want) != 0)
+		return; /* the next commit tries again */
+}
+
+int kv_commit(struct kv_txn *txn, struct evs_error *err)
+{
+	struct kv *kv = txn->kv;
+	bool write = txn->write;
+	int rc = mdb_txn_commit(txn->txn);
+
+	free(txn);
+	if (rc != 0)
+		return fail(err, rc, "write to the store");
+	if (write)
+		extend_file(kv);
+	return EVS_OK;
+}
+
+void kv_abort(struct kv_txn *txn)
+{
+	if (txn == NULL)
+		return;
+	mdb_txn_abort(txn->txn);
+	free(txn);
+}
+
+void kv_reset(struct kv_txn *txn)
+{
+	mdb_txn_reset(txn->txn);
+}
+
+int kv_renew(struct kv_txn *txn, struct evs_error *err)
+{
+	int rc = mdb_txn_renew(txn->txn);
+
+	return rc == 0 ? EVS_OK : fail(err, rc, "read the store");
+}
+
+/* ---- tables ---- */
+
+int kv_get(struct kv_txn *txn, enum kv_table table, const void *key, size_t key_size, struct kv_bytes *value,
+           struct evs_error *err)
+{
+	MDB_val k = {key_size, (void *)(uintptr_t)key}, v;
+	int rc;
+
+	if (txn->kv->tables[table] == 0)
+		return EVS_END;
+	rc = mdb_get(txn->txn, txn->kv->tables[table], &k, &v);
+	if (rc == MDB_NOTFOUND)
+		return EVS_END;
+	if (rc != 0)
+		return fail(err, rc, "read the store");
+	value->data = v.mv_data;
+	value->size = v.mv_size;
+	return EVS_OK;
+}
+
+static int put(struct kv_txn *txn, enum kv_table table, const void *key, size_t key_size, const void *value, size_t size,
+               unsigned flags, struct evs_error *err)
+{
+	MDB_val k = {key_size, (void *)(uintptr_t)key}, v = {size, (void *)(uintptr_t)value};
+	int rc = mdb_put(txn->txn, txn->kv->tables[table], &k, &v, flags);
+
+	return rc == 0 ? EVS_OK : fail(err, rc, "write to the store");
+}
+
+int kv_put(struct kv_txn *txn, enum kv_table table, const void *key, size_t key_size, const void *value, size_t size,
+           struct evs_error *err)
+{
+	return put(txn, table, key, key_size, value, size, 0, err);
+}
+
+int kv_append(struct kv_txn *txn, enum kv_table table, const void *key, size_t key_size, const void *value, size_t size,
+              struct evs_error *err)
+{
+	return put(txn, table, key, key_size, value, size, MDB_APPEND, err);
+}
+
+int kv_delete(struct kv_txn *txn, enum kv_table table, const void *key, size_t key_size, struct evs_error *err)
+{
+	MDB_val k = {key_size, (void *)(uintptr_t)key};
+	int rc = mdb_del(txn->txn, txn->kv->tables[table], &k, NULL);
+
+	if (rc == MDB_NOTFOUND)
+		return EVS_END;
+	return rc == 0 ? EVS_OK : fail(err, rc, "write to the store");
+}
+
+int kv_clear(struct kv_txn *txn, enum kv_table table, struct evs_error *err)
+{
+	int rc = mdb_drop(txn->txn, txn->kv->tables[table], 0);
+
+	return rc == 0 ? EVS_OK : fail(err, rc, "write to the store");
+}
+
+uint64_t kv_count(struct kv_txn *txn, enum kv_table table)
+{
+	MDB_stat st;
+
+	if (txn->kv->tables[table] == 0 || mdb_stat(txn->txn, txn->kv->tables[table], &st) != 0)
+		return 0;
+	return st.ms_entries;
+}
+
+int kv_cursor_open(struct kv_txn *txn, enum kv_table table, struct kv_cursor **out, struct evs_error *err)
+{
+	struct kv_cursor *c = calloc(1, sizeof *c);
+	int rc;
+
+	*out = NULL;
+	if (c == NULL)
+		return error_nomem(err);
+	if (txn->kv->tables[table] != 0) {
+		rc = mdb_cursor_open(txn->txn, txn->kv->tables[table], &c->cursor);
+		if (rc != 0) {
+			free(c);
+			return fail(err, rc, "read the store");
+		}
+	}
+	*out = c;
+	return EVS_OK;
+}
+
+void kv_cursor_close(struct kv_cursor *c)
+{
+	if (c == NULL)
+		return;
+	if (c->cursor != NULL)
+		mdb_cursor_close(c->cursor);
+	free(c);
+}
+
+int kv_move(struct kv_cursor *c, enum kv_move move, struct kv_bytes *key, struct kv_bytes *value, struct evs_error *err)
+{
+	static const MDB_cursor_op ops[] = {
+		[KV_FIRST] = MDB_FIRST,       [KV_LAST] = MDB_LAST,          [KV_NEXT] = MDB_NEXT,
+		[KV_PREVIOUS] = MDB_PREV,     [KV_AT_OR_AFTER] = MDB_SET_RANGE, [KV_AT_OR_BEFORE] = MDB_SET_RANGE,
+	};
+	MDB_val k = {key->size, (void *)(uintptr_t)key->data}, v;
+	int rc;
+
+	if (c->cursor == NULL)
+		return EVS_END;
+	rc = mdb_cursor_get(c->cursor, &k, &v, ops[move]);
+	if (move == KV_AT_OR_BEFORE) {
+		if (rc == MDB_NOTFOUND)
+			rc = mdb_cursor_get(c->cursor, &k, &v, MDB_LAST);
+		else if (rc == 0 && (k.mv_size != key->size || memcmp(k.mv_data, key->data, key->size) != 0))
+			rc = mdb_cursor_get(c->cursor, &k, &v, MDB_PREV);
+	}
+	if (rc == MDB_NOTFOUND)
+		return EVS_END;
+	if (rc != 0)
+		return fail(err, rc, "read the store");
+	*key = (struct kv_bytes){k.mv_data, k.mv_size};
+	*value = (struct kv_bytes){v.mv_data, v.mv_size};
+	return EVS_OK;
+}
+
+/* ---- the file ---- */
+
+void kv_forget(const struct kv *kv, struct kv_bytes value)
+{
+	uintptr_t page = kv->page_size, from = ((uintptr_t)value.data + page - 1) & ~(page - 1);
+	uintptr_t to = ((uintptr_t)value.data + value.size) & ~(page - 1);
+
+	if (from < to)
+		madvise((void *)from, to - from, MADV_DONTNEED);
+}
+
+int kv_copy(struct kv *kv, int fd, struct evs_error *err)
+{
+	int rc = mdb_env_copyfd2(kv->env, fd, MDB_CP_COMPACT);
+
+	return rc == 0 ? EVS_OK : fail(err, rc, "copy the store");
+}
+
+uint64_t kv_version(struct kv *kv)
+{
+	MDB_envinfo info;
+
+	return mdb_env_info(kv->env, &info) == 0 ? info.me_last_txnid : 0;
+}
+
+void kv_notify(const struct kv *kv)
+{
+	futimens(kv->fd, NULL);
+}
+
+uint64_t kv_file_size(const struct kv *kv)
+{
+	struct stat st;
+
+	return fstat(kv->fd, &st) == 0 ? (uint64_t)st.st_size : 0;
+}

@@ -1,0 +1,93 @@
+/*
+ * Ordered tables of bytes in one file, with transactions. The one home of LMDB: nothing above knows it.
+ * Keys sort as bytes and have 1..KV_KEY_MAX bytes. What kv_get and cursors return is borrowed from the
+ * transaction, until it ends or, in a writing one, until the next write.
+ */
+#ifndef EVS_STORE_KV_H
+#define EVS_STORE_KV_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "evs.h"
+
+#define KV_KEY_MAX 511
+
+enum kv_table { KV_META, KV_TAIL, KV_RECENT, KV_SEGMENT, KV_RUN, KV_NAME, KV_DICT, KV_DEAD, KV_TABLES };
+
+struct kv;
+struct kv_txn;
+struct kv_cursor;
+
+struct kv_bytes {
+	const uint8_t *data;
+	size_t size;
+};
+
+enum kv_mode { KV_READ, KV_WRITE, KV_CREATE };
+
+/*
+ * Open the file. EVS_NO_STORE: there is none; EVS_NOT_STORE: it is empty, truncated or another kind of file
+ * (left untouched). KV_CREATE makes one that is missing or empty.
+ */
+int kv_open(const char *path, enum kv_mode mode, struct kv **out, struct evs_error *err);
+void kv_close(struct kv *kv);
+
+/* A writing transaction waits for the one before it, in any process. */
+int kv_begin(struct kv *kv, bool write, struct kv_txn **out, struct evs_error *err);
+
+/* On disk when it returns EVS_OK. The transaction is gone in any case. */
+int kv_commit(struct kv_txn *txn, struct evs_error *err);
+void kv_abort(struct kv_txn *txn); /* NULL is fine */
+
+/* Let go of a reading transaction's snapshot, and take a new one. */
+void kv_reset(struct kv_txn *txn);
+int kv_renew(struct kv_txn *txn, struct evs_error *err);
+
+/* EVS_OK, EVS_END when there is no such key, or an error. */
+int kv_get(struct kv_txn *txn, enum kv_table table, const void *key, size_t key_size, struct kv_bytes *value,
+           struct evs_error *err);
+int kv_put(struct kv_txn *txn, enum kv_table table, const void *key, size_t key_size, const void *value, size_t size,
+           struct evs_error *err);
+
+/* A put whose key is behind all others of the table. */
+int kv_append(struct kv_txn *txn, enum kv_table table, const void *key, size_t key_size, const void *value, size_t size,
+              struct evs_error *err);
+int kv_delete(struct kv_txn *txn, enum kv_table table, const void *key, size_t key_size, struct evs_error *err);
+int kv_clear(struct kv_txn *txn, enum kv_table table, struct evs_error *err);
+
+/* How many keys a table has. */
+uint64_t kv_count(struct kv_txn *txn, enum kv_table table);
+
+int kv_cursor_open(struct kv_txn *txn, enum kv_table table, struct kv_cursor **out, struct evs_error *err);
+void kv_cursor_close(struct kv_cursor *c); /* before its transaction ends */
+
+enum kv_move {
+	KV_FIRST,
+	KV_LAST,
+	KV_NEXT,
+	KV_PREVIOUS,
+	KV_AT_OR_AFTER, /* the first key not before `key` */
+	KV_AT_OR_BEFORE /* the last key not behind `key` */
+};
+
+/* Move; key is read for KV_AT_OR_* only. EVS_OK with *key and *value set, EVS_END, or an error. */
+int kv_move(struct kv_cursor *c, enum kv_move move, struct kv_bytes *key, struct kv_bytes *value, struct evs_error *err);
+
+/* Tell the kernel that the pages of a value read from the file are not needed soon: keeps memory small. */
+void kv_forget(const struct kv *kv, struct kv_bytes value);
+
+/* Write a consistent copy of the file to fd while others write. */
+int kv_copy(struct kv *kv, int fd, struct evs_error *err);
+
+/* A number that grows with every commit to the file. */
+uint64_t kv_version(struct kv *kv);
+
+/* Tell who watches the file that a commit is visible. */
+void kv_notify(const struct kv *kv);
+
+/* Bytes of the file. */
+uint64_t kv_file_size(const struct kv *kv);
+
+#endif

@@ -1,0 +1,271 @@
+#include "store/plan.h"
+
+#include <stdlib.h>
+
+#include "base/error.h"
+
+enum {
+	DENSE = 8,          /* candidates in more than one of so many positions: reading on is as quick */
+	PIECE_MAX = 1 << 16, /* positions of the tail in one piece */
+};
+
+void plan_pause(struct plan *p)
+{
+	if (p->index_open)
+		index_release(&p->index);
+	p->index_open = false;
+	if (p->active)
+		kv_reset(p->txn);
+	p->active = false;
+}
+
+void plan_release(struct plan *p)
+{
+	plan_pause(p);
+	kv_abort(p->txn);
+	free(p->positions);
+	p->txn = NULL;
+	p->positions = NULL;
+}
+
+/* Take a snapshot, and the index in it. */
+static int resume(struct plan *p, struct evs_error *err)
+{
+	struct store_state state;
+	int status;
+
+	if (p->active)
+		return EVS_OK;
+	status = p->txn == NULL ? store_begin(p->store, false, &p->txn, &state, err) : store_renew(p->store, p->txn, &state, err);
+	if (status != EVS_OK)
+		return status;
+	p->active = true;
+	status = index_open(&p->index, p->store, p->txn, &state, NULL, err);
+	p->index_open = status == EVS_OK;
+	return status;
+}
+
+int plan_range(struct plan *p, uint64_t low, uint64_t high, struct evs_error *err)
+{
+	int status = resume(p, err);
+
+	p->low = low;
+	p->high = high;
+	p->run_first = 0;
+	p->n_groups = select_groups(p->select, p->groups, sizeof p->groups / sizeof p->groups[0]);
+	return status;
+}
+
+/* ---- candidates of a run ---- */
+
+/* How many positions a group has in a run; UINT64_MAX: damaged. */
+static uint64_t group_count(const struct run *r, const struct select_group *g)
+{
+	uint64_t n = 0;
+
+	for (size_t i = 0; i < g->n; i++) {
+		uint32_t one = run_term_count(r, g->hashes[i]);
+		if (one == UINT32_MAX)
+			return UINT64_MAX;
+		n += one;
+	}
+	return n;
+}
+
+/* Merge two ascending lists that lie one behind the other, dropping doubles. Returns the new length. */
+static size_t merge_lists(uint32_t *all, size_t first, size_t n, uint32_t *scratch)
+{
+	size_t i = 0, j = first, k = 0;
+
+	memcpy(scratch, all, n * sizeof *all);
+	while (i < first || j < n) {
+		uint32_t next = j == n || (i < first && scratch[i] <= scratch[j]) ? scratch[i++] : scratch[j++];
+		if (k == 0 || all[k - 1] != next)
+			all[k++] = next;
+	}
+	return k;
+}
+
+static int load_group(struct plan *p, const struct run *r, const struct select_group *g, size_t count, struct evs_error *err)
+{
+	uint32_t *scratch = NULL;
+	int status = EVS_OK;
+
+	free(p->positions);
+	p->n_positions = 0;
+	p->positions = malloc((count + 1) * sizeof *p->positions);
+	if (g->n > 1)
+		scratch = malloc((count + 1) * sizeof *scratch);
+	if (p->positions == NULL || (g->n > 1 && scratch == NULL))
+		status = error_nomem(err);
+	for (size_t i = 0; i < g->n && status == EVS_OK; i++) {
+		size_t before = p->n_positions, n = run_term(r, g->hashes[i], p->positions + before, count - before);
+		if (n == SIZE_MAX)
+			status = error_set(err, EVS_CORRUPT, 0, "a run of the index is damaged; evs verify says more");
+		else if (n > 0)
+			p->n_positions = before == 0 ? n : merge_lists(p->positions, before, before + n, scratch);
+	}
+	free(scratch);
+	return status;
+}
+
+/* The candidates of the most selective group. */
+static int load_candidates(struct plan *p, const struct run *r, struct evs_error *err)
+{
+	uint64_t least = UINT64_MAX;
+	size_t best = 0;
+
+	for (size_t i = 0; i < p->n_groups; i++) {
+		uint64_t n = group_count(r, &p->groups[i]);
+		if (n < least) {
+			least = n;
+			best = i;
+		}
+	}
+	p->run_first = r->first;
+	p->run_last = r->first + r->count - 1;
+	p->dense = p->n_groups == 0 || least > r->count / DENSE;
+	return p->dense ? EVS_OK : load_group(p, r, &p->groups[best], least, err);
+}
+
+static const struct run *run_at(const struct plan *p, uint64_t position)
+{
+	for (size_t i = p->index.n_runs; i-- > 0;) {
+		const struct run *r = &p->index.runs[i];
+		if (position >= r->first && position - r->first < r->count)
+			return r;
+	}
+	return NULL;
+}
+
+/* ---- pieces ---- */
+
+/* Where the first candidate not before position is; n when there is none. */
+static size_t candidate_from(const struct plan *p, uint64_t position)
+{
+	uint64_t relative = position - p->run_first;
+	size_t low = 0, high = p->n_positions;
+
+	while (low < high) {
+		size_t mid = (low + high) / 2;
+		if (p->positions[mid] < relative)
+			low = mid + 1;
+		else
+			high = mid;
+	}
+	return low;
+}
+
+/* Take first..last off the range. */
+static void consume(struct plan *p, uint64_t first, uint64_t last)
+{
+	if (p->reverse)
+		p->high = first - 1;
+	else
+		p->low = last + 1;
+}
+
+/* The candidates between first and last as the piece's. */
+static int take_candidates(const struct plan *p, struct piece *piece, struct evs_error *err)
+{
+	size_t from = candidate_from(p, piece->first), to = candidate_from(p, piece->last + 1);
+
+	piece->n_wanted = to - from;
+	piece->wanted = malloc((piece->n_wanted + 1) * sizeof *piece->wanted);
+	if (piece->wanted == NULL)
+		return error_nomem(err);
+	for (size_t i = 0; i < piece->n_wanted; i++)
+		piece->wanted[i] = (uint32_t)(p->run_first + p->positions[from + i] - piece->first);
+	return EVS_OK;
+}
+
+/* Go to the next candidate of the run; false when the run has none left, and the range moves behind it. */
+static bool next_candidate(struct plan *p, uint64_t at, uint64_t *candidate)
+{
+	size_t i = candidate_from(p, p->reverse ? at + 1 : at);
+
+	if (p->reverse ? i == 0 : i == p->n_positions) {
+		consume(p, p->run_first > p->low ? p->run_first : p->low, p->run_last < p->high ? p->run_last : p->high);
+		return false;
+	}
+	*candidate = p->run_first + p->positions[p->reverse ? i - 1 : i];
+	if (p->reverse ? *candidate < p->low : *candidate > p->high) {
+		consume(p, p->low, p->high);
+		return false;
+	}
+	return true;
+}
+
+/* Whether the times of a segment leave room for what is asked. */
+static bool in_time(const struct select *s, const struct segment *g)
+{
+	return g->max_moment >= s->since && g->min_moment <= s->until && g->min_recorded <= s->as_of;
+}
+
+/* The tail, or what of it is in range; in pieces that are not too large. */
+static void tail_piece(struct plan *p, uint64_t tail_first, struct piece *piece)
+{
+	piece->first = tail_first > p->low ? tail_first : p->low;
+	piece->last = p->high;
+	if (piece->last - piece->first >= PIECE_MAX) {
+		if (p->reverse)
+			piece->first = piece->last - PIECE_MAX + 1;
+		else
+			piece->last = piece->first + PIECE_MAX - 1;
+	}
+	consume(p, piece->first, piece->last);
+}
+
+/* One step: a piece, or EVS_INTERRUPTED when the range has only moved on. */
+static int step(struct plan *p, struct piece *piece, struct evs_error *err)
+{
+	uint64_t at = p->reverse ? p->high : p->low;
+	struct kv_bytes bytes;
+	struct segment segment;
+	int status;
+
+	if (at >= p->index.state.tail_first) {
+		tail_piece(p, p->index.state.tail_first, piece);
+		return EVS_OK;
+	}
+	if (p->run_first == 0 || at < p->run_first || at > p->run_last) {
+		const struct run *r = run_at(p, at);
+		if (r == NULL)
+			return error_set(err, EVS_CORRUPT, 0, "the index has no run for position %llu; evs verify says more", (unsigned long long)at);
+		status = load_candidates(p, r, err);
+		if (status != EVS_OK)
+			return status;
+	}
+	if (!p->dense && !next_candidate(p, at, &at))
+		return EVS_INTERRUPTED;
+	status = fetch_segment(p->txn, at, &segment, &bytes, err);
+	if (status == EVS_END)
+		return error_set(err, EVS_CORRUPT, 0, "no segment has position %llu; evs verify says more", (unsigned long long)at);
+	if (status != EVS_OK)
+		return status;
+	piece->first = segment.first > p->low ? segment.first : p->low;
+	piece->last = segment.first + segment.count - 1 < p->high ? segment.first + segment.count - 1 : p->high;
+	if (!in_time(p->select, &segment)) {
+		consume(p, piece->first, piece->last);
+		return EVS_INTERRUPTED;
+	}
+	/* A run ends where a segment does: all candidates of the piece are in this run. */
+	status = p->dense ? EVS_OK : take_candidates(p, piece, err);
+	consume(p, piece->first, piece->last);
+	return status;
+}
+
+int plan_next(struct plan *p, struct piece *piece, struct evs_error *err)
+{
+	int status = resume(p, err);
+
+	*piece = (struct piece){0};
+	while (status == EVS_OK || status == EVS_INTERRUPTED) {
+		if (p->low > p->high || p->high == 0)
+			return EVS_END;
+		status = step(p, piece, err);
+		if (status == EVS_OK)
+			return EVS_OK;
+	}
+	return status;
+}

@@ -1,0 +1,249 @@
+#include "store/query.h"
+
+#include <stdlib.h>
+
+#include "base/error.h"
+#include "event/parse.h"
+
+enum { ITEMS_MAX = 1000, TERMS_MAX = 10000 };
+
+struct item {
+	struct text *types, *tags;
+	size_t n_types, n_tags;
+};
+
+/* Texts borrow packed. */
+struct query {
+	struct buf packed;
+	struct item *items;
+	size_t n, cap;
+};
+
+/* ---- reading ---- */
+
+static int wrong(struct evs_error *err, const char *what)
+{
+	return error_set(err, EVS_USAGE, 0, "the query %s; it looks like [{\"types\":[\"order.placed\"],\"tags\":[\"order:1\"]}]", what);
+}
+
+/* An array of strings. */
+static const uint8_t *read_texts(const uint8_t *p, const uint8_t *end, struct text **out, size_t *n)
+{
+	struct packed v;
+
+	p = packed_read(p, end, &v);
+	if (v.kind != PACKED_ARRAY || v.size > TERMS_MAX || *out != NULL)
+		return NULL;
+	*out = calloc(v.size + 1, sizeof **out);
+	if (*out == NULL)
+		return NULL;
+	*n = v.size;
+	for (size_t i = 0; i < *n; i++)
+		if ((p = view_tag(p, end, &(*out)[i])) == NULL)
+			return NULL;
+	return p;
+}
+
+static bool key_is(const struct packed *key, const char *text)
+{
+	return key->kind == PACKED_STRING && key->size == strlen(text) && memcmp(key->bytes, text, key->size) == 0;
+}
+
+static const uint8_t *read_item(struct query *q, const uint8_t *p, const uint8_t *end)
+{
+	struct packed v, key;
+	struct item *item;
+
+	p = packed_read(p, end, &v);
+	if (v.kind != PACKED_MAP || q->n >= ITEMS_MAX || !array_grow(&q->items, &q->cap, q->n, sizeof *q->items))
+		return NULL;
+	item = &q->items[q->n++];
+	*item = (struct item){0};
+	for (uint32_t i = 0; i < v.size && p != NULL; i++) {
+		p = packed_read(p, end, &key);
+		if (key_is(&key, "types"))
+			p = read_texts(p, end, &item->types, &item->n_types);
+		else if (key_is(&key, "tags"))
+			p = read_texts(p, end, &item->tags, &item->n_tags);
+		else
+			return NULL;
+	}
+	return p;
+}
+
+static int read_query(struct query *q, struct evs_error *err)
+{
+	const uint8_t *p = q->packed.data, *end = p + q->packed.size;
+	struct packed v, key;
+
+	p = packed_read(p, end, &v);
+	if (v.kind == PACKED_MAP && v.size == 1) {
+		p = packed_read(p, end, &key);
+		if (!key_is(&key, "items"))
+			return wrong(err, "is no array of items");
+		p = packed_read(p, end, &v);
+	}
+	if (v.kind != PACKED_ARRAY)
+		return wrong(err, "is no array of items");
+	if (v.size == 0)
+		return wrong(err, "has no items ([{}] matches every event)");
+	for (uint32_t i = 0; i < v.size; i++)
+		if ((p = read_item(q, p, end)) == NULL)
+			return wrong(err, "has an item that is not {\"types\":[strings],\"tags\":[strings]}");
+	return EVS_OK;
+}
+
+int query_parse(const char *text, struct query **out, struct evs_error *err)
+{
+	struct query *q = calloc(1, sizeof *q);
+	int status;
+
+	*out = NULL;
+	if (q == NULL)
+		return error_nomem(err);
+	status = parse_value(text, strlen(text), &q->packed, err);
+	if (status == EVS_BAD_EVENT) {
+		error_prefix(err, "the query is no JSON: ");
+		status = EVS_USAGE;
+		if (err != NULL)
+			err->status = EVS_USAGE;
+	}
+	if (status == EVS_OK)
+		status = read_query(q, err);
+	if (status != EVS_OK) {
+		query_free(q);
+		return status;
+	}
+	*out = q;
+	return EVS_OK;
+}
+
+void query_free(struct query *q)
+{
+	if (q == NULL)
+		return;
+	for (size_t i = 0; i < q->n; i++) {
+		free(q->items[i].types);
+		free(q->items[i].tags);
+	}
+	free(q->items);
+	buf_free(&q->packed);
+	free(q);
+}
+
+/* ---- matching ---- */
+
+static bool same_text(const struct text *a, const struct text *b, const struct names *names)
+{
+	char x[UUID_TEXT], y[UUID_TEXT];
+	struct span s = view_span(a, names, x), t = view_span(b, names, y);
+
+	return s.size == t.size && memcmp(s.text, t.text, s.size) == 0;
+}
+
+static bool item_matches(const struct item *item, const struct view *v, const struct names *names)
+{
+	bool hit = item->n_types == 0;
+
+	for (size_t i = 0; i < item->n_types && !hit; i++)
+		hit = same_text(&item->types[i], &v->texts[NAME_EVENT_TYPE], names);
+	for (size_t i = 0; i < item->n_tags && hit; i++) {
+		const uint8_t *p = v->tags;
+		struct text tag;
+		hit = false;
+		for (uint32_t k = 0; k < v->n_tags && !hit && p != NULL; k++)
+			if ((p = view_tag(p, v->tags_end, &tag)) != NULL)
+				hit = view_text_same(&tag, &item->tags[i]);
+	}
+	return hit;
+}
+
+struct search {
+	const struct index *x;
+	const struct item *item;
+	uint64_t after, found;
+	struct evs_error *err;
+};
+
+static int confirm(void *context, uint64_t position)
+{
+	struct search *s = context;
+	struct record r;
+	struct view v;
+	int status;
+
+	if (position <= s->after)
+		return EVS_OK;
+	status = fetch_record(s->x->fetch, s->x->txn, position, &r, s->err);
+	if (status != EVS_OK || !view_open(&v, r.body, r.size))
+		return error_set(s->err, EVS_CORRUPT, 0, "the event at position %llu is damaged", (unsigned long long)position);
+	if (!item_matches(s->item, &v, s->x->store->names))
+		return EVS_OK;
+	s->found = position;
+	return EVS_INTERRUPTED;
+}
+
+/* All events under a term, until one matches. */
+static int search_term(struct search *s, uint64_t hash)
+{
+	const struct index *x = s->x;
+	int status = index_each_recent(x, hash, confirm, s, s->err);
+
+	for (size_t i = x->n_runs; status == EVS_OK && i-- > 0;) {
+		const struct run *r = &x->runs[i];
+		uint32_t *positions;
+		size_t n;
+		if (r->first + r->count - 1 <= s->after)
+			break;
+		positions = malloc(((size_t)r->count + 1) * sizeof *positions);
+		if (positions == NULL)
+			return error_nomem(s->err);
+		n = run_term(r, hash, positions, r->count);
+		if (n == SIZE_MAX)
+			status = error_set(s->err, EVS_CORRUPT, 0, "a run of the index is damaged");
+		for (size_t k = n; status == EVS_OK && k-- > 0;)
+			status = confirm(s, r->first + positions[k]);
+		free(positions);
+	}
+	return status;
+}
+
+static uint64_t type_hash(const struct index *x, const struct text *type)
+{
+	char scratch[UUID_TEXT];
+	struct span s = view_span(type, NULL, scratch);
+	int number = name_find(x->store->names, s.text, s.size);
+	struct text interned = {.kind = TEXT_NAME, .name = (uint16_t)number};
+
+	return term_hash(x->store->seed, TERM_TYPE, number >= 0 ? &interned : type, x->store->names);
+}
+
+static int search_item(struct search *s)
+{
+	const struct item *item = s->item;
+	int status = EVS_OK;
+
+	if (item->n_tags > 0)
+		return search_term(s, term_hash(s->x->store->seed, TERM_TAG, &item->tags[0], s->x->store->names));
+	for (size_t i = 0; i < item->n_types && status == EVS_OK; i++)
+		status = search_term(s, type_hash(s->x, &item->types[i]));
+	if (item->n_types == 0 && s->x->state.last_position > s->after)
+		s->found = s->x->state.last_position;
+	return status;
+}
+
+int query_find(const struct query *q, const struct index *x, uint64_t after, uint64_t *position, struct evs_error *err)
+{
+	*position = 0;
+	for (size_t i = 0; i < q->n; i++) {
+		struct search s = {.x = x, .item = &q->items[i], .after = after, .err = err};
+		int status = search_item(&s);
+		if (s.found != 0) {
+			*position = s.found;
+			return EVS_OK;
+		}
+		if (status != EVS_OK)
+			return status;
+	}
+	return EVS_OK;
+}

@@ -1,0 +1,562 @@
+/*
+ * Reading: a plan cuts the range into pieces, loaders look at them (on every core where there is much to look at),
+ * and results come back in order. No transaction is open while the caller has control.
+ */
+#include <errno.h>
+#include <stdlib.h>
+
+#include "base/error.h"
+#include "base/moment.h"
+#include "base/pool.h"
+#include "base/watch.h"
+#include "event/cloudevent.h"
+#include "event/fields.h"
+#include "store/load.h"
+
+enum {
+	WORKERS_MAX = 16,
+	SLOTS_A_WORKER = 3,
+	WORTH_THREADS = 3000, /* events to look at in the pieces at hand: more are shared out */
+	FRAME_EVENTS = 32,    /* what looking up one event is worth */
+};
+
+/* A piece and what came of it. */
+struct slot {
+	struct task task; /* first: the pool gives it back */
+	struct evs_read *read;
+	struct piece piece;
+	struct buf out;   /* text, or packed events with RENDER_PAD behind each */
+	size_t *ends;     /* of each event's text */
+	struct record *records;
+	size_t n, ends_cap, records_cap;
+	int status;
+	struct evs_error err;
+};
+
+struct evs_read {
+	struct evs_store *store;
+	struct select *select;
+	struct plan plan;
+	uint64_t from, to;   /* what the caller asked for */
+	uint64_t high;       /* looked at up to here */
+	bool reverse, has_limit;
+	uint64_t left;       /* of the limit */
+	bool ended;          /* nothing more can come */
+	/* How events become text; records for evs_read_next. */
+	bool render;
+	enum evs_format format;
+	struct fields *fields;
+	/* Threads. */
+	struct pool *pool;
+	struct loader *loaders[WORKERS_MAX];
+	unsigned n_loaders;
+	struct slot slots[WORKERS_MAX * SLOTS_A_WORKER];
+	size_t n_slots, oldest, under_way; /* slots oldest .. oldest + under_way - 1 are in use */
+	bool planned_all;
+	/* evs_read_next. */
+	struct slot *current;
+	size_t next;
+	struct watch *watch;
+	struct buf reversed;
+};
+
+/* ---- begin ---- */
+
+struct type_list {
+	struct buf text;
+	size_t n;
+	char *only;
+	bool has_type;
+	bool failed;
+};
+
+static void note_type(void *context, struct span type)
+{
+	struct type_list *t = context;
+
+	t->n++;
+	if (t->n > 1)
+		buf_text(&t->text, ", ");
+	if (type.text == NULL)
+		buf_text(&t->text, "(none)");
+	else
+		buf_put(&t->text, type.text, type.size > 60 ? 60 : type.size);
+	free(t->only);
+	t->has_type = type.text != NULL;
+	t->only = strndup(type.text == NULL ? "" : type.text, type.size);
+	t->failed |= t->only == NULL;
+}
+
+/* --stream without a type: find the one it means. *none: there is no such stream. */
+static int resolve_stream(struct evs_read *r, struct index *x, bool *none, struct evs_error *err)
+{
+	struct select *s = r->select;
+	struct type_list types = {0};
+	int status;
+
+	*none = false;
+	if (s->stream == NULL || s->aggregate_type != NULL)
+		return EVS_OK;
+	status = index_streams(x, &s->stream_text, term_hash(r->store->seed, TERM_AGGREGATE, &s->stream_text, NULL), note_type, &types, err);
+	if (status == EVS_OK && (types.failed || types.text.failed))
+		status = error_nomem(err);
+	if (status == EVS_OK && types.n > 1) {
+		buf_byte(&types.text, 0);
+		status = error_set(err, EVS_AMBIGUOUS, 0, "stream '%.100s' is there in several aggregate types: %.300s; add --aggregate-type",
+		                   s->stream, (const char *)types.text.data);
+	}
+	if (status == EVS_OK && types.n == 1 && types.has_type) {
+		s->aggregate_type = types.only;
+		types.only = NULL;
+	}
+	*none = status == EVS_OK && types.n == 0;
+	buf_free(&types.text);
+	free(types.only);
+	return status;
+}
+
+/* --event: the one position it can be at, 0 when it is not there. */
+static int resolve_event(struct evs_read *r, struct index *x, uint64_t *position, struct evs_error *err)
+{
+	struct select *s = r->select;
+	struct record record;
+	int status = index_find_event(x, &s->event_text, term_hash(r->store->seed, TERM_EVENT, &s->event_text, NULL), true, &record, err);
+
+	*position = status == EVS_OK ? record.position : 0;
+	return status == EVS_END ? EVS_OK : status;
+}
+
+/* Look at positions low..high of the store as it is, as far as the selector's names can be there. */
+static int set_range(struct evs_read *r, uint64_t low, uint64_t high, struct evs_error *err)
+{
+	struct fetch fetch = {.store = r->store};
+	uint64_t position = 0;
+	bool none = false;
+	int status;
+
+	r->planned_all = false;
+	/* The plan takes the snapshot and the index; what the selector names is looked up in them. */
+	status = plan_range(&r->plan, low, high, err);
+	if (status != EVS_OK)
+		return status;
+	r->plan.index.fetch = &fetch;
+	status = resolve_stream(r, &r->plan.index, &none, err);
+	if (status == EVS_OK && r->select->event != NULL) {
+		status = resolve_event(r, &r->plan.index, &position, err);
+		none |= position < low || position > high;
+		low = high = position;
+	}
+	fetch_release(&fetch);
+	r->plan.index.fetch = NULL;
+	if (status == EVS_OK)
+		status = none ? plan_range(&r->plan, 1, 0, err) : plan_range(&r->plan, low, high, err);
+	plan_pause(&r->plan);
+	return status;
+}
+
+/* How many events of the range match, up to `enough`, counted from the end; *first: the first of those. */
+static int find_last(struct evs_read *r, uint64_t enough, uint64_t *first, struct evs_error *err);
+
+int evs_read_new(struct evs_store *store, const struct evs_selector *w, struct evs_read **out, struct evs_error *err)
+{
+	struct evs_read *r = calloc(1, sizeof *r);
+	uint64_t last = 0, low;
+	int status;
+
+	*out = NULL;
+	if (r == NULL)
+		return error_nomem(err);
+	r->store = store;
+	status = select_new(store, w, &r->select, err);
+	if (status == EVS_OK)
+		status = evs_last_position(store, &last, err);
+	if (status != EVS_OK) {
+		evs_read_free(r);
+		return status;
+	}
+	r->plan = (struct plan){.store = store, .select = r->select};
+	r->from = w->from > w->after + 1 || w->after == UINT64_MAX ? w->from : w->after + 1;
+	r->to = w->to == 0 ? UINT64_MAX : w->to;
+	r->reverse = r->plan.reverse = w->reverse;
+	r->has_limit = w->has_limit;
+	r->left = w->limit;
+	r->high = last < r->to ? last : r->to;
+	low = r->from;
+	if (w->has_last && r->reverse) { /* the last, backwards: a limit */
+		if (!r->has_limit || w->last < r->left)
+			r->left = w->last;
+		r->has_limit = true;
+	} else if (w->has_last && r->select->plain) {
+		if (r->high >= w->last && r->high - w->last + 1 > low)
+			low = r->high - w->last + 1;
+	} else if (w->has_last) {
+		status = set_range(r, low, r->high, err);
+		if (status == EVS_OK)
+			status = find_last(r, w->last, &low, err);
+	}
+	if (status == EVS_OK)
+		status = set_range(r, low, r->high, err);
+	if (status != EVS_OK) {
+		evs_read_free(r);
+		return status;
+	}
+	*out = r;
+	return EVS_OK;
+}
+
+static void free_threads(struct evs_read *r)
+{
+	pool_free(r->pool);
+	r->pool = NULL;
+	for (unsigned i = 0; i < r->n_loaders; i++)
+		load_free(r->loaders[i]);
+	r->n_loaders = 0;
+}
+
+void evs_read_free(struct evs_read *r)
+{
+	if (r == NULL)
+		return;
+	free_threads(r);
+	for (size_t i = 0; i < sizeof r->slots / sizeof r->slots[0]; i++) {
+		free(r->slots[i].piece.wanted);
+		free(r->slots[i].ends);
+		free(r->slots[i].records);
+		buf_free(&r->slots[i].out);
+	}
+	plan_release(&r->plan);
+	watch_free(r->watch);
+	select_free(r->select);
+	fields_free(r->fields);
+	buf_free(&r->reversed);
+	free(r);
+}
+
+uint64_t evs_read_position(const struct evs_read *r)
+{
+	return r->high;
+}
+
+/* ---- what becomes of an event ---- */
+
+static bool render_one(struct evs_read *r, struct buf *out, const struct record *record)
+{
+	const struct names *names = r->store->names;
+	size_t start;
+
+	switch (r->format) {
+	case EVS_JSON:
+		return render_event(out, names, record);
+	case EVS_DATA:
+		return render_data(out, names, record);
+	case EVS_MSGPACK:
+		return render_msgpack(out, names, record);
+	case EVS_CLOUDEVENTS:
+		return cloudevent_render(out, names, record);
+	case EVS_FIELDS:
+		return fields_render(out, names, r->fields, record);
+	case EVS_PRETTY:
+	case EVS_PRETTY_COLOUR:
+		break;
+	}
+	struct buf json = {0};
+	start = out->size;
+	if (render_event(&json, names, record))
+		render_pretty(out, json.data, json.size, r->format == EVS_PRETTY_COLOUR);
+	buf_free(&json);
+	return out->size > start && !out->failed;
+}
+
+static bool take_text(void *context, const struct record *record)
+{
+	struct slot *slot = context;
+
+	if (!array_grow(&slot->ends, &slot->ends_cap, slot->n, sizeof *slot->ends))
+		return false;
+	if (!render_one(slot->read, &slot->out, record)) {
+		if (!slot->out.failed)
+			slot->status = error_set(&slot->err, EVS_CORRUPT, 0, "the event at position %llu is damaged",
+			                         (unsigned long long)record->position);
+		return false;
+	}
+	slot->ends[slot->n++] = slot->out.size;
+	return true;
+}
+
+static bool take_record(void *context, const struct record *record)
+{
+	struct slot *slot = context;
+
+	if (!array_grow(&slot->records, &slot->records_cap, slot->n, sizeof *slot->records) ||
+	    !buf_room(&slot->out, record->size + RENDER_PAD))
+		return false;
+	slot->records[slot->n] = *record;
+	slot->records[slot->n++].body = (const uint8_t *)(uintptr_t)slot->out.size; /* an offset until out is whole */
+	buf_put(&slot->out, record->body, record->size);
+	memset(slot->out.data + slot->out.size, 0, RENDER_PAD);
+	slot->out.size += RENDER_PAD;
+	return true;
+}
+
+static void run_slot(struct task *task, void *worker)
+{
+	struct slot *slot = (struct slot *)task;
+	struct evs_read *r = slot->read;
+	int status;
+
+	slot->n = 0;
+	slot->out.size = 0;
+	slot->status = EVS_OK;
+	struct evs_error err;
+	status = load_piece(worker, r->select, &slot->piece, r->render ? take_text : take_record, slot, &err);
+	if (status != EVS_OK && slot->status == EVS_OK) {
+		slot->status = status;
+		slot->err = err;
+	}
+	for (size_t i = 0; !r->render && i < slot->n; i++)
+		slot->records[i].body = slot->out.data + (uintptr_t)slot->records[i].body;
+	free(slot->piece.wanted);
+	slot->piece.wanted = NULL;
+}
+
+/* ---- slots ---- */
+
+/* What looking at a piece costs, in events. */
+static uint64_t cost(const struct piece *piece)
+{
+	uint64_t all = piece->last - piece->first + 1;
+
+	return piece->wanted != NULL && piece->n_wanted * FRAME_EVENTS < all ? piece->n_wanted * FRAME_EVENTS : all;
+}
+
+static bool start_threads(struct evs_read *r)
+{
+	void *workers[WORKERS_MAX];
+	unsigned n = pool_cores();
+
+	if (n < 2)
+		return false;
+	for (; r->n_loaders < n; r->n_loaders++)
+		if ((r->loaders[r->n_loaders] = load_new(r->store)) == NULL)
+			return false;
+	for (unsigned i = 0; i < n; i++)
+		workers[i] = r->loaders[i];
+	r->pool = pool_new(n, workers);
+	return r->pool != NULL;
+}
+
+/* Plan pieces until all slots are in use. */
+static int fill_slots(struct evs_read *r, struct evs_error *err)
+{
+	size_t first = r->under_way;
+	uint64_t work = 0;
+	int status = EVS_OK;
+
+	if (r->n_slots == 0)
+		r->n_slots = pool_cores() * SLOTS_A_WORKER;
+	while (!r->planned_all && r->under_way < r->n_slots) {
+		struct slot *slot = &r->slots[(r->oldest + r->under_way) % r->n_slots];
+		status = plan_next(&r->plan, &slot->piece, err);
+		if (status != EVS_OK)
+			break;
+		slot->read = r;
+		slot->task.run = run_slot;
+		work += cost(&slot->piece);
+		r->under_way++;
+		if (r->pool != NULL)
+			pool_submit(r->pool, 0, &slot->task);
+	}
+	plan_pause(&r->plan);
+	if (status == EVS_END) {
+		r->planned_all = true;
+		status = EVS_OK;
+	}
+	if (status == EVS_OK && r->pool == NULL && work >= WORTH_THREADS && r->under_way - first > 1 && start_threads(r))
+		for (size_t i = 0; i < r->under_way; i++)
+			pool_submit(r->pool, 0, &r->slots[(r->oldest + i) % r->n_slots].task);
+	return status;
+}
+
+/* The next piece's result, in order. EVS_OK, EVS_END, or what went wrong. */
+static int next_slot(struct evs_read *r, struct slot **out, struct evs_error *err)
+{
+	struct slot *slot;
+	int status = EVS_OK;
+
+	if (r->under_way <= r->n_slots / 2 || r->pool != NULL)
+		status = fill_slots(r, err);
+	if (status != EVS_OK)
+		return status;
+	if (r->under_way == 0)
+		return EVS_END;
+	slot = &r->slots[r->oldest];
+	if (r->pool != NULL) {
+		pool_take(r->pool, 0, true);
+	} else {
+		if (r->n_loaders == 0) {
+			if ((r->loaders[0] = load_new(r->store)) == NULL)
+				return error_nomem(err);
+			r->n_loaders = 1;
+		}
+		run_slot(&slot->task, r->loaders[0]);
+	}
+	r->oldest = (r->oldest + 1) % r->n_slots;
+	r->under_way--;
+	*out = slot;
+	if (slot->status != EVS_OK && err != NULL)
+		*err = slot->err;
+	return slot->status;
+}
+
+/* Stop looking; what is under way is dropped. */
+static void drop_slots(struct evs_read *r)
+{
+	while (r->under_way > 0) {
+		if (r->pool != NULL)
+			pool_take(r->pool, 0, true);
+		free(r->slots[r->oldest].piece.wanted);
+		r->slots[r->oldest].piece.wanted = NULL;
+		r->oldest = (r->oldest + 1) % r->n_slots;
+		r->under_way--;
+	}
+	r->planned_all = true;
+}
+
+static int find_last(struct evs_read *r, uint64_t enough, uint64_t *first, struct evs_error *err)
+{
+	uint64_t count = 0;
+	struct slot *slot;
+	int status = EVS_OK;
+
+	*first = r->high + 1;
+	if (enough == 0)
+		return EVS_OK;
+	r->plan.reverse = true;
+	while (count < enough && (status = next_slot(r, &slot, err)) == EVS_OK) {
+		uint64_t take = slot->n < enough - count ? slot->n : enough - count;
+		count += take;
+		if (take > 0)
+			*first = slot->records[slot->n - take].position;
+	}
+	drop_slots(r);
+	r->plan.reverse = false;
+	return status == EVS_END ? EVS_OK : status;
+}
+
+/* ---- next ---- */
+
+int evs_read_next(struct evs_read *r, struct evs_event *event, struct evs_error *err)
+{
+	const struct record *record;
+	int status;
+
+	if (r->has_limit && r->left == 0)
+		return EVS_END;
+	while (r->current == NULL || r->next == r->current->n) {
+		r->current = NULL;
+		status = next_slot(r, &r->current, err);
+		if (status != EVS_OK) {
+			r->current = NULL;
+			return status;
+		}
+		r->next = 0;
+	}
+	record = &r->current->records[r->reverse ? r->current->n - 1 - r->next : r->next];
+	r->next++;
+	r->left--;
+	*event = (struct evs_event){record->position, record->revision, record->recorded_us, record->body, record->size};
+	return EVS_OK;
+}
+
+/* ---- render ---- */
+
+/* A slot's texts in the order they are to be written, `n` of them. */
+static bool reverse_texts(struct evs_read *r, const struct slot *slot, size_t n)
+{
+	r->reversed.size = 0;
+	for (size_t i = slot->n; i-- > slot->n - n;) {
+		size_t from = i == 0 ? 0 : slot->ends[i - 1];
+		buf_put(&r->reversed, slot->out.data + from, slot->ends[i] - from);
+	}
+	return !r->reversed.failed;
+}
+
+int evs_read_render(struct evs_read *r, enum evs_format format, const char *fields,
+                    int (*write)(void *context, const void *text, size_t size), void *context, struct evs_error *err)
+{
+	struct slot *slot;
+	int status = EVS_OK;
+
+	r->render = true;
+	r->format = format;
+	if (format == EVS_FIELDS && r->fields == NULL)
+		status = fields_parse(fields == NULL ? "" : fields, &r->fields, err);
+	while (status == EVS_OK && !(r->has_limit && r->left == 0) && (status = next_slot(r, &slot, err)) == EVS_OK) {
+		size_t n = r->has_limit && slot->n > r->left ? r->left : slot->n;
+		const void *text = slot->out.data;
+		size_t size = n == 0 ? 0 : slot->ends[n - 1];
+		if (n == 0)
+			continue;
+		r->left -= n;
+		if (r->reverse) {
+			if (!reverse_texts(r, slot, n)) {
+				status = error_nomem(err);
+				break;
+			}
+			text = r->reversed.data;
+			size = r->reversed.size;
+		}
+		if (write(context, text, size) != 0)
+			status = error_set(err, EVS_INTERRUPTED, 0, "the output was closed");
+	}
+	drop_slots(r);
+	return status == EVS_END ? EVS_OK : status;
+}
+
+/* ---- follow ---- */
+
+int evs_read_more(struct evs_read *r, int wait_ms, struct evs_error *err)
+{
+	int64_t until = wait_ms < 0 ? INT64_MAX : moment_steady_ns() + (int64_t)wait_ms * 1000000;
+	uint64_t last;
+	int status;
+
+	if (r->reverse || r->high >= r->to || (r->has_limit && r->left == 0))
+		return EVS_END;
+	if (r->watch == NULL && (r->watch = watch_new(r->store->path)) == NULL)
+		return error_set(err, EVS_IO, errno, "cannot watch the store");
+	for (;;) {
+		int64_t left = (until - moment_steady_ns()) / 1000000;
+		status = evs_last_position(r->store, &last, err);
+		if (status != EVS_OK)
+			return status;
+		if (last > r->high) {
+			uint64_t low = r->high + 1 > r->from ? r->high + 1 : r->from;
+			r->high = last < r->to ? last : r->to;
+			return set_range(r, low, r->high, err);
+		}
+		if (left <= 0)
+			return EVS_END;
+		if (watch_wait(r->watch, wait_ms < 0 ? -1 : left > INT32_MAX ? INT32_MAX : (int)left) < 0)
+			return errno == EINTR ? error_set(err, EVS_INTERRUPTED, 0, "interrupted") : error_set(err, EVS_IO, errno, "cannot watch the store");
+	}
+}
+
+/* ---- one event ---- */
+
+char *evs_event_text(struct evs_store *store, const struct evs_event *event, enum evs_format format, size_t *size)
+{
+	struct evs_read as = {.store = store, .format = format};
+	struct record record = {event->position, event->revision, event->recorded_us, event->packed, (uint32_t)event->packed_size};
+	struct buf out = {0};
+
+	if (format == EVS_FIELDS || !render_one(&as, &out, &record)) {
+		buf_free(&out);
+		return NULL;
+	}
+	*size = out.size;
+	buf_byte(&out, 0);
+	if (out.failed)
+		buf_free(&out);
+	return (char *)out.data;
+}

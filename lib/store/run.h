@@ -1,0 +1,116 @@
+/*
+ * Runs: the index of a stretch of consecutive positions in one value (evs-store(5)): which eventIds are there,
+ * which streams and how far each is, and where each term stands. Written once, merged as they multiply.
+ *
+ * Invariants: positions in a run are relative to its first. Hashes count with their highest RUN_HASH_BITS bits.
+ * Sections are cut into buckets by the highest bits, so that a lookup reads one bucket. A filter says of most
+ * eventIds and streams that are not there that they are not. Answers are candidates, but for streams, whose
+ * names are kept.
+ */
+#ifndef EVS_STORE_RUN_H
+#define EVS_STORE_RUN_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/buf.h"
+#include "event/view.h"
+
+#define RUN_EVENTS_MAX (2u << 20)   /* merging stops here; relative positions fit 3 bytes */
+#define RUN_ENTRIES_MAX (16u << 20) /* and here: what a run holds fits in memory */
+
+/* A hash at a position. */
+struct run_entry {
+	uint64_t hash;
+	uint32_t position;
+};
+
+/* A stream and the revision it has at the end of the run. */
+struct run_stream {
+	uint64_t aggregate; /* TERM_AGGREGATE of id */
+	struct text id;     /* TEXT_STRING or TEXT_UUID */
+	const char *type;   /* NULL: none */
+	uint32_t type_size;
+	uint64_t revision;
+};
+
+/* What a run is made of. Arrays are in order of position and are consumed (sorted in place). */
+struct run_input {
+	uint64_t first;
+	uint32_t count; /* events: 1..RUN_EVENTS_MAX */
+	struct run_entry *events, *terms;
+	struct run_stream *streams; /* each once */
+	size_t n_events, n_terms, n_streams;
+};
+
+/* Build a run behind out. False when memory ran out. */
+bool run_build(const struct run_input *in, struct buf *out);
+
+/* A run looked at. Borrows its bytes. */
+struct run {
+	const uint8_t *bytes;
+	size_t size;
+	uint64_t first;
+	uint32_t count;
+	uint32_t n_events, n_terms, n_streams;
+	unsigned event_bits, term_bits, stream_bits;
+	uint32_t n_words;
+	const uint8_t *filter;
+	const uint8_t *events_at, *events, *streams_at, *streams, *terms_at, *terms, *end;
+};
+
+/* Look at a run's head. False when it is damaged. */
+bool run_open(struct run *r, const uint8_t *bytes, size_t size);
+bool run_checksum_ok(const struct run *r);
+
+/* Bring the filter's word for a hash near. */
+static inline const uint8_t *run_word(const struct run *r, uint64_t mixed)
+{
+	return r->filter + 8 * (size_t)(((unsigned __int128)mixed * r->n_words) >> 64);
+}
+
+uint64_t run_mix(uint64_t hash);
+
+static inline void run_prefetch(const struct run *r, uint64_t mixed)
+{
+	__builtin_prefetch(run_word(r, mixed));
+}
+
+/* Whether the run may have an event or aggregate of this hash (run_mix of it). */
+bool run_may_have(const struct run *r, uint64_t mixed);
+
+/* Candidates for an eventId: at most cap relative positions. Returns how many. */
+size_t run_find_event(const struct run *r, uint64_t hash, uint32_t *positions, size_t cap);
+
+/* Call each for the streams of an aggregateId. False when the run is damaged. */
+bool run_find_streams(const struct run *r, const struct text *id, uint64_t aggregate,
+                      void (*each)(void *context, const struct run_stream *s), void *context);
+
+/* How many positions a term has in the run. */
+uint32_t run_term_count(const struct run *r, uint64_t hash);
+
+/* Write a term's relative positions, ascending; at most cap. Returns how many; SIZE_MAX when the run is damaged. */
+size_t run_term(const struct run *r, uint64_t hash, uint32_t *positions, size_t cap);
+
+/*
+ * Merge n runs of adjacent positions, oldest first, behind out. seed is the store's (terms).
+ * EVS_OK, EVS_CORRUPT, EVS_NOMEM.
+ */
+int run_merge(const struct run *runs, size_t n, uint64_t seed, struct buf *out);
+
+/* Everything a run holds, for checking it. Entries carry the kept bits of their hash alone. EVS_OK, EVS_CORRUPT, EVS_NOMEM. */
+struct run_dump {
+	struct run_entry *events, *terms;
+	struct run_stream *streams; /* borrow the run's bytes */
+	size_t n_events, n_terms, n_streams, events_cap, terms_cap, streams_cap;
+};
+
+int run_dump(const struct run *r, struct run_dump *out);
+void run_dump_free(struct run_dump *d);
+
+/* The bits of a hash that a run keeps. */
+#define RUN_HASH_BITS 40
+#define RUN_HASH_KEPT(hash) ((hash) & ~((UINT64_C(1) << (64 - RUN_HASH_BITS)) - 1))
+
+#endif

@@ -1,0 +1,78 @@
+/*
+ * Segments: some thousand events in one value, clustered by stream and compressed in frames (evs-store(5)).
+ * Invariants: events of a segment have consecutive positions; inside, records are ordered by stream and then by
+ * position, and each carries its index, so that position order can be restored. Frames hold whole records.
+ */
+#ifndef EVS_STORE_SEGMENT_H
+#define EVS_STORE_SEGMENT_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/buf.h"
+#include "base/zip.h"
+#include "event/render.h"
+
+#define SEGMENT_EVENTS_MAX 16384
+#define SEGMENT_BYTES (1u << 20) /* packed; a segment is closed when it has so many */
+
+/* An event on its way into a segment. */
+struct segment_item {
+	struct record record;
+	uint64_t stream; /* term_stream; 0: none */
+	int64_t moment;  /* timestamp, ns */
+};
+
+/*
+ * Build the segment of n >= 1 items (consecutive positions, SEGMENT_EVENTS_MAX at most), behind out.
+ * dict_id names dict in the store. False when memory ran out.
+ */
+bool segment_build(struct zip *zip, const struct zip_dict *dict, uint8_t dict_id, const struct segment_item *items,
+                   size_t n, struct buf *out);
+
+/* A segment's directory, looked at. Borrows the bytes. */
+struct segment {
+	const uint8_t *bytes;
+	size_t size;
+	uint64_t first; /* position */
+	uint32_t count;
+	uint32_t n_frames;
+	uint8_t dict_id;
+	int64_t min_moment, max_moment;     /* ns */
+	int64_t min_recorded, max_recorded; /* us */
+	const uint8_t *frames;   /* per frame: end in the body, size unpacked; 4 bytes each */
+	const uint8_t *frame_of; /* per index: its frame, 2 bytes */
+	const uint8_t *body;
+	size_t body_size;
+};
+
+/* Look at a segment's directory. False when it is damaged. */
+bool segment_open(struct segment *s, const uint8_t *bytes, size_t size);
+
+/* Whether the directory's checksum is right: segment_open does not ask, it costs a pass over the directory. */
+bool segment_checksum_ok(const struct segment *s);
+
+/* Events read out of segments. */
+struct segment_events {
+	struct record *records; /* by position */
+	size_t n, cap;
+	struct buf bytes;      /* what the records lie in */
+	uint32_t *slots;       /* scratch */
+	size_t slots_cap;
+};
+
+void segment_events_free(struct segment_events *e);
+
+/*
+ * Unpack events into e, replacing what it held.
+ *
+ *   wanted  n_wanted indexes, ascending; NULL: all of them
+ *   bad     out, may be NULL: the first frame that is damaged
+ *
+ * EVS_OK, EVS_CORRUPT, EVS_NOMEM.
+ */
+int segment_read(const struct segment *s, struct zip *zip, const struct zip_dict *dict, const uint32_t *wanted,
+                 size_t n_wanted, struct segment_events *e, uint32_t *bad);
+
+#endif

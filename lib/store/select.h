@@ -1,0 +1,44 @@
+/* Selectors: which events a reader wants, compiled once and asked of every candidate. */
+#ifndef EVS_STORE_SELECT_H
+#define EVS_STORE_SELECT_H
+
+#include "store/index.h"
+
+#define SELECT_HASHES 64 /* terms in one group: more types than that are looked for by reading on */
+
+/* An event must have one of these terms. */
+struct select_group {
+	uint64_t hashes[SELECT_HASHES];
+	size_t n;
+};
+
+struct select {
+	struct evs_store *store;
+	/* Copies of what the user gave; NULL: not asked. */
+	char *stream, *aggregate_type, *event, *correlation, *causation, *source;
+	char **types, **tags;
+	size_t n_types, n_tags;
+	uint64_t from_revision;
+	unsigned shard, shards;
+	int64_t since, until; /* ns; MOMENT_MIN, MOMENT_MAX: no bound */
+	int64_t as_of;        /* us; INT64_MAX: no bound */
+	bool plain;           /* every event in range matches */
+	/* The same as texts. */
+	struct text stream_text, event_text, correlation_text, causation_text, source_text, *tag_texts;
+	uint8_t uuids[5][16], (*tag_uuids)[16];
+	/* Which interned names match --type: 0 not asked yet, 1 no, 2 yes. Threads may write the same answer at once. */
+	_Atomic uint8_t type_known[NAME_LIMIT];
+	_Atomic uint8_t aggregate_known[NAME_LIMIT];
+};
+
+/* Compile. EVS_OK, EVS_USAGE, EVS_NOMEM. */
+int select_new(struct evs_store *store, const struct evs_selector *wanted, struct select **out, struct evs_error *err);
+void select_free(struct select *s);
+
+/* Whether an event matches. Positions are the reader's business. EVS_OK, EVS_END (no), EVS_CORRUPT. */
+int select_match(struct select *s, const struct record *r);
+
+/* Groups of terms that matching events must all have: at most `cap`, returns how many. */
+size_t select_groups(const struct select *s, struct select_group *groups, size_t cap);
+
+#endif

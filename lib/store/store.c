@@ -1,0 +1,279 @@
+#include "store/store.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/bytes.h"
+#include "base/error.h"
+#include "base/id.h"
+#include "base/moment.h"
+
+/* The records of `meta`; evs-store(5). */
+static const char format_key[] = "format", state_key[] = "state";
+enum { FORMAT_BYTES = 32, STATE_BYTES = 56 };
+
+struct store_key store_key(uint64_t number)
+{
+	struct store_key k;
+
+	put64be(k.bytes, number);
+	return k;
+}
+
+/* ---- meta ---- */
+
+/* format: version, seed, when it was made. */
+static int make_format(struct evs_store *s, struct kv_txn *txn, struct evs_error *err)
+{
+	struct store_state state = {.tail_first = 1, .next_dead = 1};
+	uint8_t record[FORMAT_BYTES] = {0};
+	int status;
+
+	random_bytes(&s->seed, sizeof s->seed);
+	put32(record, EVS_FORMAT);
+	put64(record + 8, s->seed);
+	put64(record + 16, (uint64_t)moment_now_us());
+	status = kv_put(txn, KV_META, format_key, strlen(format_key), record, sizeof record, err);
+	return status == EVS_OK ? store_put_state(txn, &state, err) : status;
+}
+
+static int read_format(struct evs_store *s, struct kv_txn *txn, struct evs_error *err)
+{
+	struct kv_bytes v;
+	int status = kv_get(txn, KV_META, format_key, strlen(format_key), &v, err);
+
+	if (status != EVS_OK)
+		return status;
+	if (v.size < 4 || get32(v.data) == 0)
+		return error_set(err, EVS_CORRUPT, 0, "the store's format record is damaged");
+	if (get32(v.data) > EVS_FORMAT)
+		return error_set(err, EVS_NEWER, 0, "the store has format %u, this evs knows up to %d; use a newer evs", get32(v.data),
+		                 EVS_FORMAT);
+	if (v.size != FORMAT_BYTES)
+		return error_set(err, EVS_CORRUPT, 0, "the store's format record is damaged");
+	s->seed = get64(v.data + 8);
+	return EVS_OK;
+}
+
+int store_put_state(struct kv_txn *txn, const struct store_state *state, struct evs_error *err)
+{
+	uint8_t record[STATE_BYTES];
+
+	put64(record, state->last_position);
+	put64(record + 8, (uint64_t)state->last_recorded);
+	put64(record + 16, state->tail_first);
+	put64(record + 24, state->tail_bytes);
+	put64(record + 32, state->next_dead);
+	put64(record + 40, state->streams);
+	put64(record + 48, state->dict);
+	return kv_put(txn, KV_META, state_key, strlen(state_key), record, sizeof record, err);
+}
+
+static int read_state(struct kv_txn *txn, struct store_state *state, struct evs_error *err)
+{
+	struct kv_bytes v;
+	int status = kv_get(txn, KV_META, state_key, strlen(state_key), &v, err);
+
+	if (status == EVS_END || (status == EVS_OK && v.size != STATE_BYTES))
+		return error_set(err, EVS_CORRUPT, 0, "the store's state record is damaged");
+	if (status != EVS_OK)
+		return status;
+	state->last_position = get64(v.data);
+	state->last_recorded = (int64_t)get64(v.data + 8);
+	state->tail_first = get64(v.data + 16);
+	state->tail_bytes = get64(v.data + 24);
+	state->next_dead = get64(v.data + 32);
+	state->streams = get64(v.data + 40);
+	state->dict = (uint32_t)get64(v.data + 48);
+	if (state->tail_first == 0 || state->tail_first > state->last_position + 1 || state->dict >= STORE_DICTS)
+		return error_set(err, EVS_CORRUPT, 0, "the store's state record is damaged");
+	return EVS_OK;
+}
+
+/* ---- names ---- */
+
+/* Read the names that other processes added. A record's key is the number of its first name. */
+static int read_names(struct evs_store *s, struct kv_txn *txn, struct evs_error *err)
+{
+	struct store_key from = store_key(name_count(s->names));
+	struct kv_bytes key = {from.bytes, sizeof from.bytes}, value;
+	struct kv_cursor *c = NULL;
+	int status = kv_cursor_open(txn, KV_NAME, &c, err);
+
+	if (status != EVS_OK)
+		return status;
+	for (status = kv_move(c, KV_AT_OR_AFTER, &key, &value, err); status == EVS_OK;
+	     status = kv_move(c, KV_NEXT, &key, &value, err)) {
+		if (key.size != 8 || get64be(key.data) != name_count(s->names) || !name_decode(s->names, value.data, value.size)) {
+			status = error_set(err, EVS_CORRUPT, 0, "the store's table of names is damaged");
+			break;
+		}
+	}
+	kv_cursor_close(c);
+	s->names_stored = name_count(s->names);
+	return status == EVS_END ? EVS_OK : status;
+}
+
+int store_put_names(struct evs_store *s, struct kv_txn *txn, unsigned first, struct evs_error *err)
+{
+	struct store_key key = store_key(first);
+	struct buf names = {0};
+	int status;
+
+	if (first == name_count(s->names))
+		return EVS_OK;
+	name_encode(s->names, first, &names);
+	status = names.failed ? error_nomem(err) : kv_put(txn, KV_NAME, key.bytes, sizeof key.bytes, names.data, names.size, err);
+	buf_free(&names);
+	return status;
+}
+
+/* ---- dictionaries ---- */
+
+const struct zip_dict *store_dict(struct evs_store *s, struct kv_txn *txn, uint8_t id, bool for_writing, struct evs_error *err)
+{
+	struct store_key key = store_key(id);
+	struct zip_dict *d;
+	struct kv_bytes v = {NULL, 0};
+
+	pthread_mutex_lock(&s->lock);
+	d = s->dicts[id];
+	if (d != NULL && (s->dicts_write[id] || !for_writing)) {
+		pthread_mutex_unlock(&s->lock);
+		return d;
+	}
+	if (id != 0 && kv_get(txn, KV_DICT, key.bytes, sizeof key.bytes, &v, err) != EVS_OK) {
+		error_set(err, EVS_CORRUPT, 0, "the store lacks the dictionary %u of its segments", id);
+		pthread_mutex_unlock(&s->lock);
+		return NULL;
+	}
+	d = zip_dict_new(v.data, v.size, for_writing);
+	if (d == NULL) {
+		error_set(err, EVS_CORRUPT, 0, "cannot use the dictionary %u of the store: it is damaged, or memory ran out", id);
+	} else {
+		/* Readers may hold the one that could only read: it stays until the store is closed. */
+		if (s->dicts[id] != NULL)
+			zip_dict_adopt(d, s->dicts[id]);
+		s->dicts[id] = d;
+		s->dicts_write[id] = for_writing;
+	}
+	pthread_mutex_unlock(&s->lock);
+	return d;
+}
+
+/* ---- transactions ---- */
+
+static int begin_with(struct evs_store *s, struct kv_txn *txn, struct store_state *state, struct evs_error *err)
+{
+	int status = read_state(txn, state, err);
+
+	if (status != EVS_OK)
+		return status;
+	pthread_mutex_lock(&s->lock);
+	status = read_names(s, txn, err);
+	pthread_mutex_unlock(&s->lock);
+	return status;
+}
+
+int store_begin(struct evs_store *s, bool write, struct kv_txn **txn, struct store_state *state, struct evs_error *err)
+{
+	int status = kv_begin(s->kv, write, txn, err);
+
+	if (status != EVS_OK)
+		return status;
+	status = begin_with(s, *txn, state, err);
+	if (status != EVS_OK) {
+		kv_abort(*txn);
+		*txn = NULL;
+	}
+	return status;
+}
+
+int store_renew(struct evs_store *s, struct kv_txn *txn, struct store_state *state, struct evs_error *err)
+{
+	int status = kv_renew(txn, err);
+
+	return status == EVS_OK ? begin_with(s, txn, state, err) : status;
+}
+
+/* ---- open and close ---- */
+
+/* Find out what the file is; make it a store where it is to become one. */
+static int identify(struct evs_store *s, struct evs_error *err)
+{
+	struct kv_txn *txn;
+	int status = kv_begin(s->kv, false, &txn, err);
+
+	if (status != EVS_OK)
+		return status;
+	status = read_format(s, txn, err);
+	kv_abort(txn);
+	if (status != EVS_END)
+		return status;
+	if (!s->writable)
+		return error_set(err, EVS_NOT_STORE, 0, "not an evs store");
+	status = kv_begin(s->kv, true, &txn, err);
+	if (status != EVS_OK)
+		return status;
+	status = read_format(s, txn, err); /* another process may have been quicker */
+	if (status == EVS_END) {
+		status = make_format(s, txn, err);
+		if (status == EVS_OK)
+			return kv_commit(txn, err);
+	}
+	kv_abort(txn);
+	return status;
+}
+
+int evs_open(const char *path, int flags, struct evs_store **out, struct evs_error *err)
+{
+	struct evs_store *s = calloc(1, sizeof *s);
+	enum kv_mode mode = flags == EVS_CREATE ? KV_CREATE : flags == EVS_WRITE ? KV_WRITE : KV_READ;
+	int status;
+
+	*out = NULL;
+	if (s == NULL)
+		return error_nomem(err);
+	pthread_mutex_init(&s->lock, NULL);
+	s->writable = mode != KV_READ;
+	s->path = strdup(path);
+	s->names = name_table_new();
+	if (s->path == NULL || s->names == NULL)
+		status = error_nomem(err);
+	else
+		status = kv_open(path, mode, &s->kv, err);
+	if (status == EVS_OK)
+		status = identify(s, err);
+	if (status != EVS_OK) {
+		evs_close(s);
+		return status;
+	}
+	*out = s;
+	return EVS_OK;
+}
+
+void evs_close(struct evs_store *s)
+{
+	if (s == NULL)
+		return;
+	for (unsigned i = 0; i < STORE_DICTS; i++)
+		zip_dict_free(s->dicts[i]);
+	name_table_free(s->names);
+	kv_close(s->kv);
+	pthread_mutex_destroy(&s->lock);
+	free(s->path);
+	free(s);
+}
+
+int evs_last_position(struct evs_store *store, uint64_t *position, struct evs_error *err)
+{
+	struct store_state state;
+	struct kv_txn *txn;
+	int status = store_begin(store, false, &txn, &state, err);
+
+	if (status != EVS_OK)
+		return status;
+	*position = state.last_position;
+	kv_abort(txn);
+	return EVS_OK;
+}
