@@ -11,7 +11,7 @@
 #include "common/usage.h"
 #include "common/value.h"
 
-const struct option option_common[OPTION_COMMON_N] = {
+const struct option option_common[] = {
 	{0, "progress", NULL, OPTION_SET, offsetof(struct option_common, progress), PROGRESS_ON, NULL,
 	 "show how far the work is, also where standard error is no terminal"},
 	{0, "no-progress", NULL, OPTION_SET, offsetof(struct option_common, progress), PROGRESS_OFF, NULL,
@@ -20,6 +20,7 @@ const struct option option_common[OPTION_COMMON_N] = {
 	{'V', "version", NULL, OPTION_VERSION, 0, 0, NULL, "print the version"},
 	{0, "complete", NULL, OPTION_COMPLETE, 0, 0, NULL, NULL},
 };
+_Static_assert(OPTION_COUNT(option_common) == OPTION_COMMON_N, "OPTION_COMMON_N is how many there are");
 
 /* A parse under way. */
 struct parse {

@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <poll.h>
+#include <pthread.h>
 #include <signal.h>
 #include <stdint.h>
 #include <stdlib.h>
@@ -91,13 +92,54 @@ bool output_closed(void)
 	return output.closed;
 }
 
+/* The kind of file that standard output is, as in st_mode. */
+static mode_t kind(void)
+{
+	struct stat st;
+
+	return fstat(STDOUT_FILENO, &st) == 0 ? st.st_mode & S_IFMT : 0;
+}
+
+/* Whether standard output is a pipe or socket, whose reader may go. */
+static bool has_reader(void)
+{
+	mode_t mode = kind();
+
+	return mode == S_IFIFO || mode == S_IFSOCK;
+}
+
 bool output_abandoned(void)
 {
 	struct pollfd look = {.fd = STDOUT_FILENO};
 
-	if (output_has_reader() && poll(&look, 1, 0) > 0 && (look.revents & (POLLERR | POLLHUP)) != 0)
+	if (has_reader() && poll(&look, 1, 0) > 0 && (look.revents & (POLLERR | POLLHUP)) != 0)
 		output.closed = true;
 	return output.closed;
+}
+
+/* A thread that sleeps until the reader is gone, and then has the alarm of signals_catch go off. */
+static void *watch_reader(void *unused)
+{
+	struct pollfd look = {.fd = STDOUT_FILENO};
+
+	(void)unused;
+	if (poll(&look, 1, -1) > 0)
+		kill(getpid(), SIGALRM);
+	return NULL;
+}
+
+void output_watch_reader(void)
+{
+	sigset_t all, before;
+	pthread_t thread;
+
+	if (!has_reader())
+		return;
+	sigfillset(&all);
+	pthread_sigmask(SIG_BLOCK, &all, &before);
+	if (pthread_create(&thread, NULL, watch_reader, NULL) == 0)
+		pthread_detach(thread);
+	pthread_sigmask(SIG_SETMASK, &before, NULL);
 }
 
 int output_finish(int status)
@@ -117,24 +159,9 @@ bool output_is_terminal(void)
 	return isatty(STDOUT_FILENO);
 }
 
-/* The kind of file that standard output is, as in st_mode. */
-static mode_t kind(void)
-{
-	struct stat st;
-
-	return fstat(STDOUT_FILENO, &st) == 0 ? st.st_mode & S_IFMT : 0;
-}
-
 bool output_is_file(void)
 {
 	return kind() == S_IFREG;
-}
-
-bool output_has_reader(void)
-{
-	mode_t mode = kind();
-
-	return mode == S_IFIFO || mode == S_IFSOCK;
 }
 
 bool output_colour(void)

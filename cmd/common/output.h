@@ -31,8 +31,8 @@ bool output_closed(void);
 /* Whether the reader closed the pipe by now, though nothing was written; never true for files and terminals. */
 bool output_abandoned(void);
 
-/* Whether standard output is a pipe or socket, whose reader may go. */
-bool output_has_reader(void);
+/* From now on a reader that closes the pipe interrupts what blocks, as signals_catch has signals do; call it before. */
+void output_watch_reader(void);
 
 /* Flush, close, and report a failure. Returns status, or STATUS_FAILED where status was STATUS_DONE but a write failed. */
 int output_finish(int status);

@@ -8,7 +8,7 @@
 
 #define FIELD(name) offsetof(struct selectors, selector.name)
 
-const struct option selectors_table[SELECTORS_N] = {
+const struct option selectors_table[] = {
 	{'s', "stream", "ID", OPTION_TEXT, FIELD(stream), 0, "stream", "events of the stream with this aggregateId"},
 	{0, "aggregate-type", "T", OPTION_TEXT, FIELD(aggregate_type), 0, NULL, "events of streams of this aggregateType"},
 	{'t', "type", "GLOB", OPTION_LIST, FIELD(types), FIELD(n_types), "type",
@@ -33,6 +33,7 @@ const struct option selectors_table[SELECTORS_N] = {
 	{0, "last", "N", OPTION_NUMBER, FIELD(last), FIELD(has_last), NULL, "at most the last N"},
 	{'r', "reverse", NULL, OPTION_FLAG, FIELD(reverse), 0, NULL, "the newest first"},
 };
+_Static_assert(OPTION_COUNT(selectors_table) == SELECTORS_N, "SELECTORS_N is how many there are");
 
 bool selectors_finish(struct selectors *s)
 {

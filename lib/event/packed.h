@@ -191,6 +191,12 @@ static inline const uint8_t *packed_skip(const uint8_t *p, const uint8_t *end)
 	return p;
 }
 
+/*
+ * Find the UUIDs in a packed value: calls each with the offset of its 16 bytes. False when it is malformed or
+ * each returned false.
+ */
+bool packed_uuids(const uint8_t *bytes, size_t size, bool (*each)(void *context, uint32_t offset), void *context);
+
 /* Write a string, whatever it holds. */
 static inline void packed_put_text(uint8_t **p, const void *text, size_t size)
 {

@@ -32,6 +32,11 @@ struct parser {
 	void *memory;
 	size_t memory_size;
 	struct buf scratch;
+	/* Of the event at hand: where it begins, and where its UUIDs are. */
+	uint8_t *start;
+	uint32_t *uuids;
+	size_t n_uuids, uuids_cap;
+	bool no_memory;
 };
 
 struct parser *parse_new(const struct names *names, const struct parse_rules *rules)
@@ -52,6 +57,7 @@ void parse_free(struct parser *p)
 		return;
 	buf_free(&p->missing);
 	buf_free(&p->scratch);
+	free(p->uuids);
 	free(p->memory);
 	free(p);
 }
@@ -129,12 +135,21 @@ static inline int number_of(struct parser *p, const char *text, size_t size)
 	return number;
 }
 
-static inline void put_string(uint8_t **o, const char *text, size_t size)
+static void put_uuid(struct parser *p, uint8_t **o, const uint8_t uuid[16])
+{
+	packed_put_uuid(o, uuid);
+	if (!array_grow(&p->uuids, &p->uuids_cap, p->n_uuids, sizeof *p->uuids))
+		p->no_memory = true;
+	else
+		p->uuids[p->n_uuids++] = (uint32_t)(*o - 16 - p->start);
+}
+
+static inline void put_string(struct parser *p, uint8_t **o, const char *text, size_t size)
 {
 	uint8_t uuid[16];
 
 	if (size == UUID_TEXT && uuid_parse(text, uuid))
-		packed_put_uuid(o, uuid);
+		put_uuid(p, o, uuid);
 	else
 		packed_put_text(o, text, size);
 }
@@ -183,7 +198,7 @@ static bool put_value(struct parser *p, uint8_t **o, yyjson_val *v, unsigned dep
 
 	switch (unsafe_yyjson_get_type(v)) {
 	case YYJSON_TYPE_STR:
-		put_string(o, unsafe_yyjson_get_str(v), unsafe_yyjson_get_len(v));
+		put_string(p, o, unsafe_yyjson_get_str(v), unsafe_yyjson_get_len(v));
 		return true;
 	case YYJSON_TYPE_RAW:
 		put_number(o, unsafe_yyjson_get_raw(v), unsafe_yyjson_get_len(v));
@@ -220,7 +235,7 @@ static bool put_value(struct parser *p, uint8_t **o, yyjson_val *v, unsigned dep
 static bool put_field(struct parser *p, uint8_t **o, yyjson_val *v)
 {
 	uint8_t *start = *o, *body = start + 4;
-	size_t size;
+	size_t size, before = p->n_uuids;
 
 	if (!yyjson_is_ctn(v))
 		return put_value(p, o, v, 0);
@@ -236,6 +251,8 @@ static bool put_field(struct parser *p, uint8_t **o, yyjson_val *v)
 		return true;
 	}
 	memmove(start + 6, body, size);
+	for (size_t i = before; i < p->n_uuids; i++)
+		p->uuids[i] += 2;
 	*o = start;
 	packed_put_ext(o, size, PACKED_DOCUMENT);
 	*o += size;
@@ -253,7 +270,7 @@ static void put_type(struct parser *p, uint8_t **o, const char *text, size_t siz
 	}
 	if (p->intern)
 		note_missing(p, text, size);
-	put_string(o, text, size);
+	put_string(p, o, text, size);
 }
 
 /* ---- the envelope ---- */
@@ -326,7 +343,7 @@ static void put_text_field(struct build *b, unsigned field, const char *text, si
 	if (field == NAME_EVENT_TYPE || field == NAME_AGGREGATE_TYPE)
 		put_type(b->parser, &b->o, text, size);
 	else
-		put_string(&b->o, text, size);
+		put_string(b->parser, &b->o, text, size);
 	b->present |= 1u << field;
 	b->n++;
 }
@@ -422,7 +439,7 @@ static int put_fills(struct build *b)
 		b->o += 6;
 		packed_put_array(&b->o, rules->n_tags);
 		for (size_t i = 0; i < rules->n_tags; i++)
-			put_string(&b->o, rules->tags[i], strlen(rules->tags[i]));
+			put_string(b->parser, &b->o, rules->tags[i], strlen(rules->tags[i]));
 		start[0] = 0xc9;
 		for (unsigned i = 0; i < 4; i++)
 			start[1 + i] = (uint8_t)((uint32_t)(b->o - start - 6) >> (24 - 8 * i));
@@ -484,7 +501,7 @@ static int put_made(struct build *b, uint8_t *start, size_t header)
 			b->info->id_made = true;
 		}
 		packed_put_uint16(&b->o, NAME_EVENT_ID);
-		packed_put_uuid(&b->o, uuid);
+		put_uuid(b->parser, &b->o, uuid);
 		b->n++;
 	}
 	if (!(b->present & 1u << NAME_TIMESTAMP)) {
@@ -741,7 +758,8 @@ int parse_line(struct parser *p, const char *line, size_t size, struct buf *out,
 		status = error_set(err, EVS_BAD_EVENT, 0, "column 1: an event is a JSON object, not %s", type_name(root));
 		goto out;
 	}
-	start = out->data + out->size;
+	start = p->start = out->data + out->size;
+	p->n_uuids = 0;
 	header = header_size(unsafe_yyjson_get_len(root) + fields_added(rules));
 	b.o = start + header;
 	if (rules->mapped)
@@ -760,7 +778,14 @@ int parse_line(struct parser *p, const char *line, size_t size, struct buf *out,
 	if (status != EVS_OK)
 		goto out;
 	put_header(start, header, b.n);
+	if (p->no_memory) {
+		p->no_memory = false;
+		status = error_nomem(err);
+		goto out;
+	}
 	info->new_names = p->n_missing != missing;
+	info->uuids = p->uuids;
+	info->n_uuids = p->n_uuids;
 	out->size = (size_t)(b.o - out->data);
 out:
 	yyjson_doc_free(doc);
@@ -781,9 +806,10 @@ int parse_value(const char *text, size_t size, struct buf *out, struct evs_error
 		yyjson_doc_free(doc);
 		return error_nomem(err);
 	}
-	o = out->data + out->size;
+	o = plain.start = out->data + out->size;
 	ok = put_value(&plain, &o, yyjson_doc_get_root(doc), 0);
 	out->size = (size_t)(o - out->data);
 	yyjson_doc_free(doc);
+	free(plain.uuids);
 	return ok ? EVS_OK : error_set(err, EVS_BAD_EVENT, 0, "nested deeper than %d levels", DEPTH_LIMIT);
 }

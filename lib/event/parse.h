@@ -34,6 +34,8 @@ struct parsed {
 	bool time_made; /* timestamp was absent */
 	bool new_names; /* a name without a number was met (parse_missing) */
 	int64_t moment; /* the timestamp in nanoseconds */
+	const uint32_t *uuids; /* where the event's UUIDs are, as packed_uuids; valid until the next parse_line */
+	size_t n_uuids;
 };
 
 struct parser; /* one thread's */

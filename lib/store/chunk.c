@@ -18,6 +18,7 @@ static void drop_staged(struct chunk *c)
 	chunk_truncate(c, 0);
 	c->n_terms = 0;
 	c->packed.size = 0;
+	c->uuids.size = 0;
 	c->missing.size = 0;
 	c->no_memory = false;
 }
@@ -36,6 +37,7 @@ void chunk_free(struct chunk *c)
 	drop_staged(c);
 	buf_free(&c->text);
 	buf_free(&c->packed);
+	buf_free(&c->uuids);
 	buf_free(&c->missing);
 	free(c->staged);
 	free(c->terms);
@@ -86,6 +88,9 @@ static void parse_one(struct chunk *c, struct parser *parser, size_t at, size_t 
 	if (status == EVS_OK) {
 		s->size = (uint32_t)c->packed.size - s->at;
 		s->moment = info.moment;
+		s->uuids_at = (uint32_t)(c->uuids.size / sizeof *info.uuids);
+		s->n_uuids = (uint32_t)info.n_uuids;
+		buf_put(&c->uuids, info.uuids, info.n_uuids * sizeof *info.uuids);
 		s->id_made = info.id_made;
 		s->time_made = info.time_made;
 		find_terms(c, s);
@@ -120,5 +125,5 @@ void chunk_parse(struct chunk *c, struct parser *parser)
 	for (size_t i = 0; i < c->n; i++)
 		if (c->staged[i].stream_id.kind != TEXT_NONE)
 			c->staged[i].stream_id.bytes += (uintptr_t)c->packed.data;
-	c->no_memory |= c->packed.failed || c->missing.failed;
+	c->no_memory |= c->packed.failed || c->missing.failed || c->uuids.failed;
 }

@@ -17,6 +17,7 @@ struct staged {
 	struct text stream_id;       /* its aggregateId; TEXT_NONE: in no stream. Borrows the chunk's `packed` */
 	struct terms terms;
 	uint32_t terms_at, n_terms;  /* its posting terms in the chunk's `terms` */
+	uint32_t uuids_at, n_uuids;  /* where its UUIDs are, in the chunk's `uuids` */
 	int64_t moment;
 	bool id_made, time_made;
 	char *error;                 /* not NULL: the line is bad, and this is why (owned) */
@@ -36,6 +37,7 @@ struct chunk {
 	size_t n, cap;
 	uint64_t *terms;
 	size_t n_terms, terms_cap;
+	struct buf uuids; /* uint32_t each */
 	struct buf missing; /* names without a number that were met */
 	bool no_memory;
 };

@@ -458,6 +458,9 @@ static int add_event(struct commit *c, struct chunk *chunk, struct staged *s, ui
 
 	if (chunk->n_terms > 0)
 		item.terms = chunk->terms + s->terms_at;
+	item.n_uuids = s->n_uuids;
+	if (s->n_uuids > 0)
+		item.uuids = (const uint32_t *)(const void *)chunk->uuids.data + s->uuids_at;
 	s->position = ++c->state.last_position;
 	s->revision = entry == STREAM_NONE ? 0 : ++c->streams.entries[entry].revision;
 	item.record = (struct record){s->position, s->revision, c->now, chunk->packed.data + s->at, s->size};

@@ -59,7 +59,7 @@ void seal_reset(struct seal *s)
 	s->n_items = s->n_events = s->n_terms = 0;
 	s->bytes = 0;
 	s->sealing = s->new_dict = false;
-	s->tail.size = s->tail_terms.size = 0;
+	s->tail.size = s->tail_terms.size = s->tail_uuids.size = 0;
 	s->run_count = 0;
 }
 
@@ -72,6 +72,7 @@ void seal_release(struct seal *s)
 	free(s->terms);
 	buf_free(&s->tail);
 	buf_free(&s->tail_terms);
+	buf_free(&s->tail_uuids);
 	*s = (struct seal){.store = s->store};
 }
 
@@ -166,7 +167,7 @@ static int cut(struct seal *s, struct kv_txn *txn, struct store_state *state, st
 	job->first = s->items[0].record.position;
 	for (size_t i = 0; i < n; i++) {
 		const struct seal_item *item = &s->items[i];
-		job->items[i] = (struct segment_item){item->record, item->stream, item->moment};
+		job->items[i] = (struct segment_item){item->record, item->stream, item->moment, item->uuids, item->n_uuids};
 		s->bytes -= item->record.size;
 		if (!add_to_run(s, streams, item)) {
 			job_free(job);
@@ -201,18 +202,28 @@ static bool add_tail_term(void *context, uint64_t hash)
 	return !s->tail_terms.failed;
 }
 
-/* Make a seal_item of an event of the tail; its terms are put at the end of tail_terms. */
+static bool add_tail_uuid(void *context, uint32_t offset)
+{
+	struct seal *s = context;
+
+	buf_put(&s->tail_uuids, &offset, sizeof offset);
+	return !s->tail_uuids.failed;
+}
+
+/* Make a seal_item of an event of the tail; its terms and UUIDs are put at the end of tail_terms and tail_uuids. */
 static bool tail_item(struct seal *s, const struct record *r, struct streams *streams, struct seal_item *item)
 {
 	struct terms terms;
 	struct view v;
 	char scratch[UUID_TEXT];
 	struct span time;
-	size_t before = s->tail_terms.size;
+	size_t before = s->tail_terms.size, uuids_before = s->tail_uuids.size;
 
 	*item = (struct seal_item){.record = *r, .stream_entry = STREAM_NONE};
-	if (!view_open(&v, r->body, r->size) || !term_all(s->store->seed, &v, s->store->names, &terms, add_tail_term, s))
+	if (!view_open(&v, r->body, r->size) || !term_all(s->store->seed, &v, s->store->names, &terms, add_tail_term, s) ||
+	    !packed_uuids(r->body, r->size, add_tail_uuid, s))
 		return false;
+	item->n_uuids = (uint32_t)((s->tail_uuids.size - uuids_before) / sizeof(uint32_t));
 	item->n_terms = (uint32_t)((s->tail_terms.size - before) / sizeof(uint64_t));
 	item->event = terms.event;
 	item->stream = terms.stream;
@@ -281,9 +292,12 @@ static int take_tail(struct seal *s, struct kv_txn *txn, struct store_state *sta
 	free(at);
 	if (status == EVS_OK) {
 		const uint64_t *terms = (const uint64_t *)(const void *)s->tail_terms.data;
+		const uint32_t *uuids = (const uint32_t *)(const void *)s->tail_uuids.data;
 		for (size_t i = 0; i < n; i++) {
 			items[i].terms = terms;
+			items[i].uuids = uuids;
 			terms += items[i].n_terms;
+			uuids += items[i].n_uuids;
 		}
 		memcpy(items + n, s->items, have * sizeof *items);
 		free(s->items);

@@ -21,7 +21,8 @@ struct seal_item {
 	uint32_t stream_entry; /* STREAM_NONE: none */
 	int64_t moment;
 	const uint64_t *terms; /* borrowed likewise */
-	uint32_t n_terms;
+	const uint32_t *uuids; /* packed_uuids; borrowed likewise */
+	uint32_t n_terms, n_uuids;
 };
 
 struct seal_job;
@@ -36,7 +37,7 @@ struct seal {
 	bool sealing;   /* the tail was emptied, or had nothing: segments are being made */
 	bool new_dict;  /* this transaction made the dictionary */
 	struct buf tail; /* bodies of the tail's events */
-	struct buf tail_terms;
+	struct buf tail_terms, tail_uuids;
 	struct seal_job *jobs, *last_job; /* segments under way, in order */
 	struct run_entry *events, *terms; /* of the run */
 	size_t n_events, events_cap, n_terms, terms_cap;

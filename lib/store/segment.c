@@ -10,9 +10,9 @@
 enum {
 	AT_VERSION = 0, AT_DICT = 1, AT_COUNT = 4, AT_FRAMES = 8, AT_FIRST = 16, AT_MIN_MOMENT = 24, AT_MAX_MOMENT = 32,
 	AT_MIN_RECORDED = 40, AT_MAX_RECORDED = 48, AT_CHECKSUM = 56, HEAD_BYTES = 64,
-	FRAME_ENTRY = 8, VERSION = 1,
+	FRAME_ENTRY = 12, UUID_CHECK = 8, VERSION = 1,
 	FRAME_BYTES = 16 << 10,     /* a frame is closed when it has so many, unpacked */
-	RECORD_HEAD = 4 * VARINT_MAX,
+	RECORD_HEAD = 5 * VARINT_MAX,
 };
 
 /* ---- build ---- */
@@ -62,41 +62,79 @@ static bool sort_slots(struct slot *slots, size_t n)
 	return true;
 }
 
-/* One record: index, size, revision, time since the segment's first recordedAt, and the packed event. */
-static void put_record(struct buf *out, const struct record *r, uint32_t index, int64_t min_recorded)
+/* A frame being filled: the UUIDs of its events, and the records without them. */
+struct frame {
+	struct buf uuids, records;
+};
+
+/*
+ * One record: index, size, revision, time since the segment's first recordedAt, how many UUIDs, the distances
+ * between them, and the packed event without them.
+ */
+static void put_record(struct frame *f, const struct segment_item *item, uint32_t index, int64_t min_recorded)
 {
+	const struct record *r = &item->record;
+	struct buf *out = &f->records;
+	uint32_t from = 0;
 	uint8_t *p;
 
-	if (!buf_room(out, RECORD_HEAD + r->size))
+	if (!buf_room(out, RECORD_HEAD + (size_t)item->n_uuids * VARINT_MAX + r->size) || !buf_room(&f->uuids, (size_t)item->n_uuids * 16))
 		return;
 	p = out->data + out->size;
 	p = put_varint(p, index);
 	p = put_varint(p, r->size);
 	p = put_varint(p, r->revision);
 	p = put_varint(p, (uint64_t)(r->recorded_us - min_recorded));
-	memcpy(p, r->body, r->size);
-	out->size = (size_t)(p + r->size - out->data);
+	p = put_varint(p, item->n_uuids);
+	for (uint32_t i = 0; i < item->n_uuids; i++) {
+		p = put_varint(p, item->uuids[i] - from);
+		memcpy(f->uuids.data + f->uuids.size, r->body + item->uuids[i], 16);
+		f->uuids.size += 16;
+		from = item->uuids[i] + 16;
+	}
+	from = 0;
+	for (uint32_t i = 0; i < item->n_uuids; i++) {
+		memcpy(p, r->body + from, item->uuids[i] - from);
+		p += item->uuids[i] - from;
+		from = item->uuids[i] + 16;
+	}
+	memcpy(p, r->body + from, r->size - from);
+	out->size = (size_t)(p + r->size - from - out->data);
 }
 
-/* Compress one frame behind out and note it in the table. */
-static bool put_frame(struct zip *zip, const struct zip_dict *dict, struct buf *raw, struct buf *body, struct buf *table)
+/* Begin a frame's records with room for the checksum of its UUIDs. */
+static bool begin_frame(struct frame *f)
 {
+	f->uuids.size = 0;
+	f->records.size = 0;
+	if (!buf_room(&f->records, FRAME_BYTES) || f->records.failed)
+		return false;
+	f->records.size = UUID_CHECK;
+	return true;
+}
+
+/* Put UUIDs and compressed records behind body, and note the frame in the table. */
+static bool put_frame(struct zip *zip, const struct zip_dict *dict, struct frame *f, struct buf *body, struct buf *table)
+{
+	struct buf *raw = &f->records;
 	uint8_t entry[FRAME_ENTRY];
 	size_t size;
 
-	if (raw->failed || !buf_room(body, zip_bound(raw->size)))
+	put64(raw->data, hash64(f->uuids.data, f->uuids.size, 0));
+	buf_put(body, f->uuids.data, f->uuids.size);
+	if (raw->failed || f->uuids.failed || !buf_room(body, zip_bound(raw->size)))
 		return false;
 	size = zip_pack(zip, dict, raw->data, raw->size, body->data + body->size, body->cap - body->size);
 	if (size == 0)
 		return false;
 	body->size += size;
-	if (body->size > UINT32_MAX)
+	if (body->size > UINT32_MAX || raw->size > UINT32_MAX)
 		return false;
 	put32(entry, (uint32_t)body->size);
 	put32(entry + 4, (uint32_t)raw->size);
+	put32(entry + 8, (uint32_t)(f->uuids.size / 16));
 	buf_put(table, entry, sizeof entry);
-	raw->size = 0;
-	return !table->failed;
+	return !table->failed && begin_frame(f);
 }
 
 static void put_head(uint8_t *head, const struct segment_item *items, size_t n, size_t n_frames, uint8_t dict_id)
@@ -124,19 +162,20 @@ bool segment_build(struct zip *zip, const struct zip_dict *dict, uint8_t dict_id
 {
 	struct slot *slots = malloc(n * sizeof *slots);
 	uint8_t *frame_of = malloc(n * 2);
-	struct buf raw = {0}, body = {0}, table = {0};
+	struct buf body = {0}, table = {0};
+	struct frame frame = {0};
 	uint8_t head[HEAD_BYTES];
-	bool ok = slots != NULL && frame_of != NULL;
+	bool ok = slots != NULL && frame_of != NULL && begin_frame(&frame);
 
 	for (size_t i = 0; ok && i < n; i++)
 		slots[i] = (struct slot){items[i].stream, (uint32_t)i};
 	ok = ok && sort_slots(slots, n);
 	for (size_t i = 0; ok && i < n; i++) {
 		const struct segment_item *item = &items[slots[i].index];
-		put_record(&raw, &item->record, slots[i].index, items[0].record.recorded_us);
+		put_record(&frame, item, slots[i].index, items[0].record.recorded_us);
 		put16(frame_of + 2 * (size_t)slots[i].index, (uint16_t)(table.size / FRAME_ENTRY));
-		if (raw.size >= FRAME_BYTES || i + 1 == n)
-			ok = put_frame(zip, dict, &raw, &body, &table);
+		if (frame.records.size >= FRAME_BYTES || i + 1 == n)
+			ok = put_frame(zip, dict, &frame, &body, &table);
 	}
 	if (ok) {
 		size_t start = out->size;
@@ -152,7 +191,8 @@ bool segment_build(struct zip *zip, const struct zip_dict *dict, uint8_t dict_id
 	}
 	buf_free(&table);
 	buf_free(&body);
-	buf_free(&raw);
+	buf_free(&frame.uuids);
+	buf_free(&frame.records);
 	free(frame_of);
 	free(slots);
 	return ok;
@@ -206,26 +246,113 @@ bool segment_checksum_ok(const struct segment *s)
 void segment_events_free(struct segment_events *e)
 {
 	free(e->records);
-	free(e->slots);
 	buf_free(&e->bytes);
+	buf_free(&e->raw);
 	*e = (struct segment_events){0};
 }
 
-/* Unpack frame f behind e->bytes. */
-static int read_frame(const struct segment *s, uint32_t f, struct zip *zip, const struct zip_dict *dict, struct buf *out)
-{
-	uint32_t from = f == 0 ? 0 : get32(s->frames + (size_t)(f - 1) * FRAME_ENTRY);
-	uint32_t to = get32(s->frames + (size_t)f * FRAME_ENTRY), size = get32(s->frames + (size_t)f * FRAME_ENTRY + 4);
+/* Where a frame lies and what it holds. */
+struct frame_entry {
+	const uint8_t *uuids, *packed;
+	uint32_t packed_size, raw_size, n_uuids;
+};
 
-	/* A record is at most one event of 16 MiB, which packs to twice that; a frame has one that crosses its bound. */
-	if (from > to || to > s->body_size || size > 3 * EVS_LINE_MAX)
-		return EVS_CORRUPT;
-	if (!buf_room(out, size + RENDER_PAD))
+static bool frame_at(const struct segment *s, uint32_t f, struct frame_entry *out)
+{
+	const uint8_t *entry = s->frames + (size_t)f * FRAME_ENTRY;
+	uint32_t from = f == 0 ? 0 : get32(entry - FRAME_ENTRY), to = get32(entry);
+
+	out->raw_size = get32(entry + 4);
+	out->n_uuids = get32(entry + 8);
+	/* One event of 16 MiB packs to at most twice that; a frame has one that crosses its bound. */
+	if (from > to || to > s->body_size || (to - from) / 16 < out->n_uuids || out->raw_size > 3 * EVS_LINE_MAX ||
+	    out->raw_size < UUID_CHECK)
+		return false;
+	out->uuids = s->body + from;
+	out->packed = out->uuids + (size_t)out->n_uuids * 16;
+	out->packed_size = to - from - out->n_uuids * 16;
+	return true;
+}
+
+/* What is left to read of a frame. */
+struct frame_rest {
+	const uint8_t *p, *end;         /* records */
+	const uint8_t *uuids, *uuids_end;
+};
+
+/* Put a packed event together again at o, which has room for `size` bytes. False when damaged. */
+static bool join(struct frame_rest *f, uint64_t n_uuids, uint64_t size, uint8_t *o)
+{
+	const uint8_t *distances = f->p, *body, *end = f->end;
+	uint8_t *o_end = o + size;
+	uint64_t distance;
+
+	if (n_uuids > (uint64_t)(f->uuids_end - f->uuids) / 16 || n_uuids > (uint64_t)(end - f->p))
+		return false;
+	for (uint64_t i = 0; i < n_uuids; i++)
+		if ((f->p = get_varint(f->p, end, &distance)) == NULL)
+			return false;
+	body = f->p;
+	for (uint64_t i = 0; i < n_uuids; i++) {
+		distances = get_varint(distances, end, &distance);
+		if (distance > (uint64_t)(end - body) || (uint64_t)(o_end - o) < 16 || distance > (uint64_t)(o_end - o) - 16)
+			return false;
+		memcpy(o, body, distance);
+		memcpy(o + distance, f->uuids, 16);
+		o += distance + 16;
+		body += distance;
+		f->uuids += 16;
+	}
+	if (o_end - o > end - body)
+		return false;
+	memcpy(o, body, (size_t)(o_end - o));
+	f->p = body + (o_end - o);
+	return true;
+}
+
+/* Read the next record of a frame into e; its bytes go behind e->bytes, which has room for the frame. */
+static bool next_record(const struct segment *s, struct frame_rest *f, struct segment_events *e)
+{
+	uint64_t index, size, revision, delta, n_uuids;
+	struct record *r;
+
+	if ((f->p = get_varint(f->p, f->end, &index)) == NULL || (f->p = get_varint(f->p, f->end, &size)) == NULL ||
+	    (f->p = get_varint(f->p, f->end, &revision)) == NULL || (f->p = get_varint(f->p, f->end, &delta)) == NULL ||
+	    (f->p = get_varint(f->p, f->end, &n_uuids)) == NULL)
+		return false;
+	if (index >= s->count || size > e->bytes.cap - e->bytes.size - RENDER_PAD)
+		return false;
+	r = &e->records[index];
+	if (r->body != NULL || !join(f, n_uuids, size, e->bytes.data + e->bytes.size))
+		return false;
+	r->position = s->first + index;
+	r->revision = revision;
+	r->recorded_us = (int64_t)((uint64_t)s->min_recorded + delta);
+	r->body = e->bytes.data + e->bytes.size;
+	r->size = (uint32_t)size;
+	e->bytes.size += size;
+	return true;
+}
+
+/* Unpack a frame's records into e->records, by index. */
+static int read_frame(const struct segment *s, const struct frame_entry *entry, struct zip *zip, const struct zip_dict *dict,
+                      struct segment_events *e)
+{
+	struct frame_rest rest;
+
+	e->raw.size = 0;
+	if (!buf_room(&e->raw, entry->raw_size))
 		return EVS_NOMEM;
-	if (!zip_unpack(zip, dict, s->body + from, to - from, out->data + out->size, size))
+	if (!zip_unpack(zip, dict, entry->packed, entry->packed_size, e->raw.data, entry->raw_size))
 		return EVS_CORRUPT;
-	out->size += size;
-	return EVS_OK;
+	if (get64(e->raw.data) != hash64(entry->uuids, (size_t)entry->n_uuids * 16, 0))
+		return EVS_CORRUPT;
+	rest = (struct frame_rest){e->raw.data + UUID_CHECK, e->raw.data + entry->raw_size, entry->uuids,
+	                           entry->uuids + (size_t)entry->n_uuids * 16};
+	while (rest.p < rest.end)
+		if (!next_record(s, &rest, e))
+			return EVS_CORRUPT;
+	return rest.uuids == rest.uuids_end ? EVS_OK : EVS_CORRUPT;
 }
 
 /* Mark the frames that hold wanted indexes. NULL: out of memory. */
@@ -243,96 +370,65 @@ static uint8_t *frames_wanted(const struct segment *s, const uint32_t *wanted, s
 	return marks;
 }
 
-/* Where each index's record begins in e->bytes, plus one; 0: not unpacked. */
-static int find_records(const struct segment *s, struct segment_events *e)
+/* Room for the records of the marked frames (NULL: all), so that nothing moves while they are read. */
+static int make_room(const struct segment *s, const uint8_t *marks, struct segment_events *e, uint32_t *bad)
 {
-	const uint8_t *p = e->bytes.data, *end = p + e->bytes.size;
+	struct frame_entry entry;
+	size_t bytes = RENDER_PAD;
 
-	memset(e->slots, 0, s->count * sizeof *e->slots);
-	while (p < end) {
-		uint64_t index, size, skip;
-		uint32_t at = (uint32_t)(p - e->bytes.data);
-		if ((p = get_varint(p, end, &index)) == NULL || (p = get_varint(p, end, &size)) == NULL ||
-		    (p = get_varint(p, end, &skip)) == NULL || (p = get_varint(p, end, &skip)) == NULL)
+	for (uint32_t f = 0; f < s->n_frames; f++) {
+		if (marks != NULL && !marks[f])
+			continue;
+		if (!frame_at(s, f, &entry)) {
+			if (bad != NULL)
+				*bad = f;
 			return EVS_CORRUPT;
-		if (index >= s->count || e->slots[index] != 0 || (uint64_t)(end - p) < size)
-			return EVS_CORRUPT;
-		e->slots[index] = at + 1;
-		p += size;
+		}
+		bytes += entry.raw_size + (size_t)entry.n_uuids * 16;
 	}
-	return EVS_OK;
-}
-
-/* The record at e->slots[index]; it was walked over before. */
-static void add_record(const struct segment *s, struct segment_events *e, uint32_t index)
-{
-	const uint8_t *p = e->bytes.data + e->slots[index] - 1, *end = e->bytes.data + e->bytes.size;
-	struct record *r = &e->records[e->n++];
-	uint64_t unused, size = 0, delta = 0;
-
-	p = get_varint(p, end, &unused);
-	p = get_varint(p, end, &size);
-	p = get_varint(p, end, &r->revision);
-	p = get_varint(p, end, &delta);
-	r->position = s->first + index;
-	r->recorded_us = (int64_t)((uint64_t)s->min_recorded + delta);
-	r->body = p;
-	r->size = (uint32_t)size;
-}
-
-static bool make_room(struct segment_events *e, size_t count)
-{
-	if (e->cap < count) {
-		struct record *records = realloc(e->records, count * sizeof *records);
+	if (e->cap < s->count) {
+		struct record *records = realloc(e->records, s->count * sizeof *records);
 		if (records == NULL)
-			return false;
+			return EVS_NOMEM;
 		e->records = records;
-		e->cap = count;
+		e->cap = s->count;
 	}
-	if (e->slots_cap < count) {
-		uint32_t *slots = realloc(e->slots, count * sizeof *slots);
-		if (slots == NULL)
-			return false;
-		e->slots = slots;
-		e->slots_cap = count;
-	}
-	return true;
+	e->n = 0;
+	e->bytes.size = 0;
+	memset(e->records, 0, s->count * sizeof *e->records);
+	return buf_room(&e->bytes, bytes) ? EVS_OK : EVS_NOMEM;
 }
 
 int segment_read(const struct segment *s, struct zip *zip, const struct zip_dict *dict, const uint32_t *wanted,
                  size_t n_wanted, struct segment_events *e, uint32_t *bad)
 {
+	struct frame_entry entry;
 	uint8_t *marks = NULL;
-	int status = EVS_OK;
+	int status;
 
-	e->n = 0;
-	e->bytes.size = 0;
-	if (!make_room(e, s->count) || (wanted != NULL && (marks = frames_wanted(s, wanted, n_wanted)) == NULL))
+	if (wanted != NULL && (marks = frames_wanted(s, wanted, n_wanted)) == NULL)
 		return EVS_NOMEM;
+	status = make_room(s, marks, e, bad);
 	for (uint32_t f = 0; f < s->n_frames && status == EVS_OK; f++) {
 		if (marks != NULL && !marks[f])
 			continue;
-		status = read_frame(s, f, zip, dict, &e->bytes);
+		frame_at(s, f, &entry);
+		status = read_frame(s, &entry, zip, dict, e);
 		if (status != EVS_OK && bad != NULL)
 			*bad = f;
 	}
 	free(marks);
-	if (status == EVS_OK)
-		status = find_records(s, e);
 	if (status != EVS_OK)
 		return status;
-	if (wanted == NULL) {
-		for (uint32_t i = 0; i < s->count; i++) {
-			if (e->slots[i] == 0)
-				return EVS_CORRUPT;
-			add_record(s, e, i);
-		}
-		return EVS_OK;
-	}
-	for (size_t i = 0; i < n_wanted; i++) {
-		if (wanted[i] >= s->count || e->slots[wanted[i]] == 0)
+	/* Candidates ascend, so that each moves to the front over none that is still needed. */
+	e->n = wanted == NULL ? s->count : n_wanted;
+	for (size_t i = 0; i < e->n; i++) {
+		uint32_t index = wanted == NULL ? (uint32_t)i : wanted[i];
+		if (index >= s->count || e->records[index].body == NULL || (i > 0 && wanted != NULL && wanted[i - 1] >= index)) {
+			e->n = 0;
 			return EVS_CORRUPT;
-		add_record(s, e, wanted[i]);
+		}
+		e->records[i] = e->records[index];
 	}
 	return EVS_OK;
 }

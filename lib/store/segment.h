@@ -1,7 +1,8 @@
 /*
  * Segments: some thousand events in one value, clustered by stream and compressed in frames (evs-store(5)).
  * Invariants: events of a segment have consecutive positions; inside, records are ordered by stream and then by
- * position, and each carries its index, so that position order can be restored. Frames hold whole records.
+ * position, and each carries its index, so that position order can be restored. Frames hold whole records; the
+ * UUIDs of a frame's events, which do not compress, stand in front of it as they are.
  */
 #ifndef EVS_STORE_SEGMENT_H
 #define EVS_STORE_SEGMENT_H
@@ -22,6 +23,8 @@ struct segment_item {
 	struct record record;
 	uint64_t stream; /* term_stream; 0: none */
 	int64_t moment;  /* timestamp, ns */
+	const uint32_t *uuids; /* where its UUIDs are: packed_uuids */
+	uint32_t n_uuids;
 };
 
 /*
@@ -41,7 +44,7 @@ struct segment {
 	uint8_t dict_id;
 	int64_t min_moment, max_moment;     /* ns */
 	int64_t min_recorded, max_recorded; /* us */
-	const uint8_t *frames;   /* per frame: end in the body, size unpacked; 4 bytes each */
+	const uint8_t *frames;   /* per frame: end in the body, size unpacked, UUIDs; 4 bytes each */
 	const uint8_t *frame_of; /* per index: its frame, 2 bytes */
 	const uint8_t *body;
 	size_t body_size;
@@ -58,8 +61,7 @@ struct segment_events {
 	struct record *records; /* by position */
 	size_t n, cap;
 	struct buf bytes;      /* what the records lie in */
-	uint32_t *slots;       /* scratch */
-	size_t slots_cap;
+	struct buf raw;        /* scratch: a frame */
 };
 
 void segment_events_free(struct segment_events *e);

@@ -1,0 +1,203 @@
+/* evs cat: the events of a store on standard output. */
+#include <inttypes.h>
+
+#include "common/event_table.h"
+#include "common/message.h"
+#include "common/output.h"
+#include "common/progress.h"
+#include "common/selectors.h"
+#include "common/signals.h"
+#include "evs.h"
+#include "tools.h"
+
+enum { FORMAT_JSON, FORMAT_PRETTY, FORMAT_CLOUDEVENTS, FORMAT_MSGPACK, FORMAT_DATA, FORMAT_TABLE };
+
+struct cat_args {
+	struct selectors selectors;
+	struct option_common common;
+	const char *fields;
+	int format;
+	bool follow, marker;
+};
+
+#define ARG(name) offsetof(struct cat_args, name)
+
+static const struct option options[] = {
+	{'f', "follow", NULL, OPTION_FLAG, ARG(follow), 0, NULL, "at the end wait for new events and print them"},
+	{0, "marker", NULL, OPTION_FLAG, ARG(marker), 0, NULL, "print {\"caughtUp\":POSITION} whenever the end is reached"},
+	{0, "format", "json|pretty|cloudevents|msgpack|data|table", OPTION_CHOICE, ARG(format), 0, NULL,
+	 "a line of JSON an event (the default), indented JSON, CloudEvents 1.0, MessagePack, the data alone, or a table"},
+	{0, "fields", ".A,.B.C", OPTION_TEXT, ARG(fields), 0, NULL, "only these fields; of a table, the columns"},
+};
+
+static const struct option_group groups[] = {
+	{"Options", options, OPTION_COUNT(options), 0},
+	SELECTORS_GROUP(struct cat_args, selectors),
+	OPTION_COMMON_GROUP(struct cat_args, common),
+	{0},
+};
+
+static const struct option_operand operands[] = {
+	{"STORE", "the store"},
+	{0},
+};
+
+/* Where rendered events go. */
+struct sink {
+	int (*write)(void *context, const void *text, size_t size);
+	void *context;
+	uint64_t bytes;
+	bool progress; /* worth showing: standard output is no terminal */
+};
+
+/* Events as they are. */
+static int write_text(void *context, const void *text, size_t size)
+{
+	(void)context;
+	return output_write(text, size);
+}
+
+/* Pass text on, and stop where a signal asks for it. */
+static int write_events(void *context, const void *text, size_t size)
+{
+	struct sink *sink = context;
+
+	sink->bytes += size;
+	if (sink->progress)
+		progress_show(0, sink->bytes);
+	return sink->write(sink->context, text, size) != 0 || signals_caught != 0;
+}
+
+/* The line that says how far all is read. */
+static int write_marker(const struct evs_read *r)
+{
+	buf_printf(output_buf(), "{\"caughtUp\":%" PRIu64 "}\n", evs_read_position(r));
+	return output_flush();
+}
+
+/* The library's format for ours. A table is made from JSON. */
+static enum evs_format format_of(const struct cat_args *args)
+{
+	static const enum evs_format formats[] = {
+		[FORMAT_JSON] = EVS_JSON, [FORMAT_PRETTY] = EVS_PRETTY, [FORMAT_CLOUDEVENTS] = EVS_CLOUDEVENTS,
+		[FORMAT_MSGPACK] = EVS_MSGPACK, [FORMAT_DATA] = EVS_DATA, [FORMAT_TABLE] = EVS_JSON,
+	};
+
+	if (args->fields != NULL && args->format == FORMAT_JSON)
+		return EVS_FIELDS;
+	if (args->format == FORMAT_PRETTY && output_colour())
+		return EVS_PRETTY_COLOUR;
+	return formats[args->format];
+}
+
+/* Sleep until there is more. EVS_OK: there is; EVS_END: there can be no more, or nobody wants it. */
+static int wait_more(struct evs_read *r, struct evs_error *err)
+{
+	int status;
+
+	progress_clear();
+	do {
+		if (signals_caught != 0)
+			return err->status = EVS_INTERRUPTED;
+		if (output_abandoned())
+			return EVS_END;
+		status = evs_read_more(r, -1, err);
+	} while (status == EVS_INTERRUPTED);
+	return status;
+}
+
+/* Print what the reader gives, and follow. */
+static int print_all(const struct cat_args *args, struct evs_read *r, struct sink *sink, struct evs_error *err)
+{
+	int status;
+
+	if (args->follow)
+		output_watch_reader();
+	do {
+		status = evs_read_render(r, format_of(args), args->fields, write_events, sink, err);
+		if (status == EVS_OK && args->marker && write_marker(r) != 0)
+			status = err->status = EVS_INTERRUPTED;
+	} while (status == EVS_OK && args->follow && (status = wait_more(r, err)) == EVS_OK);
+	return status == EVS_END ? EVS_OK : status;
+}
+
+/* Read from the open store. */
+static int run_cat(const struct cat_args *args, struct evs_store *store, const char *path)
+{
+	struct sink sink = {.write = write_text, .progress = !output_is_terminal()};
+	struct event_table *table = NULL;
+	struct evs_read *r = NULL;
+	struct evs_error err = {0};
+	int status = EVS_OK;
+
+	signals_catch();
+	progress_begin(args->common.progress);
+	if (args->format == FORMAT_TABLE) {
+		status = event_table_new(args->fields, &table, &err);
+		sink.write = event_table_write;
+		sink.context = table;
+	}
+	if (status == EVS_OK)
+		status = evs_read_new(store, &args->selectors.selector, &r, &err);
+	if (status == EVS_OK)
+		status = print_all(args, r, &sink, &err);
+	progress_clear();
+	evs_read_free(r);
+	event_table_free(table);
+	return status == EVS_OK ? STATUS_DONE : message_failure(path, &err);
+}
+
+/* Whether the options go together. */
+static bool check(struct cat_args *args)
+{
+	if (!selectors_finish(&args->selectors))
+		return false;
+	if (args->follow && args->selectors.selector.reverse) {
+		message_usage("--follow goes forwards: it excludes --reverse");
+		return false;
+	}
+	if (args->fields != NULL && args->format != FORMAT_JSON && args->format != FORMAT_TABLE) {
+		message_usage("--fields goes with --format json or table");
+		return false;
+	}
+	if (args->marker && (args->format == FORMAT_TABLE || args->format == FORMAT_MSGPACK)) {
+		message_usage("--marker prints JSON: it goes with --format json, pretty, cloudevents or data");
+		return false;
+	}
+	return true;
+}
+
+/* The tool. */
+static int cmd_cat(int argc, char **argv)
+{
+	struct cat_args args = {.format = FORMAT_JSON};
+	struct evs_store *store = NULL;
+	struct operands given;
+	struct evs_error err;
+	int status;
+
+	if (!options_parse(&tool_cat, argc, argv, &args, &given, &status))
+		return status;
+	if (!check(&args))
+		status = STATUS_USAGE;
+	else if (evs_open(given.list[0], EVS_READ, &store, &err) != EVS_OK)
+		status = message_failure(given.list[0], &err);
+	else
+		status = run_cat(&args, store, given.list[0]);
+	evs_close(store);
+	options_release(&tool_cat, &args);
+	return status;
+}
+
+const struct tool tool_cat = {
+	.name = "cat",
+	.run = cmd_cat,
+	.summary = "print events, all or selected, and follow new ones",
+	.usage = "STORE [options]",
+	.about = "Print the events of a store in the order of their positions, a line of JSON each.",
+	.operands = operands,
+	.least = 1,
+	.most = 1,
+	.exits = "0125",
+	.groups = groups,
+};

@@ -1,0 +1,225 @@
+/* evs: runs the tool it is asked for. All built-in tools are this one program, evs-TOOL is a link to it. */
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "common/message.h"
+#include "common/nearest.h"
+#include "common/output.h"
+#include "common/text.h"
+#include "common/usage.h"
+#include "tools.h"
+
+#define TOOLS_ENTRY(name) &tool_##name,
+static const struct tool *const tools[] = {TOOLS(TOOLS_ENTRY)};
+#define TOOLS_N (sizeof tools / sizeof *tools)
+
+/* Evs's own words beside the tools. */
+static const struct {
+	const char *name, *kind, *help;
+} own_words[] = {
+	{"help", "tool", "open the manual of a tool, or of concepts: the map of all"},
+	{"--help", "none", "print this help"},
+	{"--version", "none", "print the version"},
+};
+#define OWN_WORDS_N (sizeof own_words / sizeof *own_words)
+
+/* The built-in tool of a name, or NULL. */
+static const struct tool *find_tool(const char *name)
+{
+	for (size_t i = 0; i < TOOLS_N; i++)
+		if (strcmp(tools[i]->name, name) == 0)
+			return tools[i];
+	return NULL;
+}
+
+/* evs --help */
+static void put_help(struct buf *out)
+{
+	buf_text(out, "Usage: evs TOOL STORE [options] [operands]\n"
+	              "       evs help [TOOL|concepts]\n"
+	              "\n"
+	              "An event store in one file. Events go in and come out as lines of JSON.\n"
+	              "\n"
+	              "Tools:\n");
+	for (size_t i = 0; i < TOOLS_N; i++)
+		buf_printf(out, "  %-10s  %s\n", tools[i]->name, tools[i]->summary);
+	for (size_t i = 0; i < OWN_WORDS_N; i++)
+		if (own_words[i].name[0] != '-')
+			buf_printf(out, "  %-10s  %s\n", own_words[i].name, own_words[i].help);
+	buf_text(out, "\n"
+	              "evs TOOL --help lists a tool's options. An evs-NAME program on the PATH is a tool too.\n");
+}
+
+/* The hidden evs --complete: as a tool's, for the words that may follow evs. */
+static void put_completion(struct buf *out)
+{
+	for (size_t i = 0; i < TOOLS_N; i++)
+		buf_printf(out, "%s\t\ttool\t%s\n", tools[i]->name, tools[i]->summary);
+	for (size_t i = 0; i < OWN_WORDS_N; i++)
+		buf_printf(out, "%s\t\t%s\t%s\n", own_words[i].name, own_words[i].kind, own_words[i].help);
+}
+
+/* Say that there is no such tool. Returns the exit status. */
+static int no_tool(const char *name)
+{
+	struct nearest near = {.word = name, .size = strlen(name)};
+
+	for (size_t i = 0; i < TOOLS_N; i++)
+		nearest_try(&near, tools[i]->name);
+	nearest_try(&near, "help");
+	message_usage("'%s' is no evs tool; evs --help lists them", name);
+	if (near.best != NULL)
+		message_usage("did you mean '%s'?", near.best);
+	return STATUS_USAGE;
+}
+
+/* Become evs-NAME of the PATH; argv[0] is NAME. Returns the exit status where that fails. */
+static int run_program(char **argv)
+{
+	char name[NAME_MAX];
+
+	if (strchr(argv[0], '/') != NULL || strlen(argv[0]) > sizeof name - 5)
+		return no_tool(argv[0]);
+	snprintf(name, sizeof name, "evs-%s", argv[0]);
+	argv[0] = name;
+	execvp(name, argv);
+	if (errno == ENOENT)
+		return no_tool(name + 4);
+	message_print("cannot run '%s': %s", name, strerror(errno));
+	return STATUS_FAILED;
+}
+
+/* The directory of this executable, in path. False where the system does not tell. */
+static bool own_directory(char path[PATH_MAX])
+{
+	ssize_t n = readlink("/proc/self/exe", path, PATH_MAX - 1);
+	char *slash;
+
+	if (n <= 0)
+		return false;
+	path[n] = '\0';
+	slash = strrchr(path, '/');
+	if (slash == NULL)
+		return false;
+	*slash = '\0';
+	return true;
+}
+
+/* Whether there is a page at directory/below/PAGE.SECTION; its path is left in path. */
+static bool is_page(char path[PATH_MAX], const char *directory, const char *below, const char *page, char section)
+{
+	static const char *const packings[] = {"", ".gz"};
+
+	for (size_t i = 0; i < sizeof packings / sizeof *packings; i++) {
+		int n = snprintf(path, PATH_MAX, "%s/%s/%s.%c%s", directory, below, page, section, packings[i]);
+
+		if (n > 0 && n < PATH_MAX && access(path, R_OK) == 0)
+			return true;
+	}
+	return false;
+}
+
+/* Find a page ("evs-cat") beside the executable: in the source tree, or as installed. */
+static bool find_page(const char *page, char path[PATH_MAX])
+{
+	char directory[PATH_MAX], installed[] = "../share/man/man1";
+
+	if (!own_directory(directory))
+		return false;
+	for (const char *section = "1753"; *section != '\0'; section++) {
+		installed[sizeof installed - 2] = *section;
+		if (is_page(path, directory, "../../man", page, *section) || is_page(path, directory, installed, page, *section))
+			return true;
+	}
+	return false;
+}
+
+/* evs help [TOPIC]: the manual, or where there is none the help. Returns the exit status. */
+static int help(const char *topic)
+{
+	const struct tool *tool = topic == NULL ? NULL : find_tool(topic);
+	char page[NAME_MAX], path[PATH_MAX];
+
+	if (topic == NULL) {
+		put_help(output_buf());
+		return STATUS_DONE;
+	}
+	if (strchr(topic, '/') != NULL || strlen(topic) > sizeof page - 5)
+		return no_tool(topic);
+	if (strcmp(topic, "concepts") == 0 || strcmp(topic, "evs") == 0)
+		snprintf(page, sizeof page, "evs");
+	else
+		snprintf(page, sizeof page, "evs-%s", topic);
+	if (find_page(page, path))
+		execlp("man", "man", path, (char *)NULL);
+	else if (tool == NULL)
+		execlp("man", "man", page, (char *)NULL);
+	if (tool != NULL)
+		usage_help(tool);
+	else
+		put_help(output_buf());
+	return STATUS_DONE;
+}
+
+/* Run a built-in tool. */
+static int run_tool(const struct tool *tool, int argc, char **argv)
+{
+	output_begin();
+	message_program(tool->name);
+	return output_finish(tool->run(argc, argv));
+}
+
+/* evs WORD ... with argv[0] the word. */
+static int run_word(int argc, char **argv)
+{
+	const struct tool *tool = find_tool(argv[0]);
+
+	if (tool != NULL)
+		return run_tool(tool, argc, argv);
+	if (argv[0][0] != '-' && strcmp(argv[0], "help") != 0)
+		return run_program(argv);
+	if (strcmp(argv[0], "help") == 0)
+		return argc > 2 ? message_usage("one operand too many: '%s'; usage: evs help [TOOL|concepts]", argv[2])
+		                : output_finish(help(argv[1]));
+	if (strcmp(argv[0], "--help") == 0 || strcmp(argv[0], "-h") == 0)
+		put_help(output_buf());
+	else if (strcmp(argv[0], "--version") == 0 || strcmp(argv[0], "-V") == 0)
+		usage_version();
+	else if (strcmp(argv[0], "--complete") == 0)
+		put_completion(output_buf());
+	else
+		return message_usage("unknown option '%s'; evs --help lists the tools, whose options follow their name", argv[0]);
+	output_begin();
+	return output_finish(STATUS_DONE);
+}
+
+/* Fill the three standard descriptors, so that no store is ever opened as one of them and written to as output. */
+static void fill_descriptors(void)
+{
+	for (int fd = 0; fd < 3; fd++)
+		if (fcntl(fd, F_GETFD) < 0)
+			(void)!open("/dev/null", fd == STDIN_FILENO ? O_WRONLY : O_RDONLY);
+}
+
+int main(int argc, char **argv)
+{
+	const struct tool *tool;
+	const char *name;
+
+	fill_descriptors();
+	if (argc < 1)
+		return STATUS_USAGE;
+	name = strrchr(argv[0], '/') == NULL ? argv[0] : strrchr(argv[0], '/') + 1;
+	if (strncmp(name, "evs-", 4) == 0 && (tool = find_tool(name + 4)) != NULL)
+		return run_tool(tool, argc, argv);
+	if (argc < 2) {
+		struct buf *out = output_buf();
+
+		put_help(out);
+		return write(STDERR_FILENO, out->data, out->size) < 0 ? STATUS_FAILED : STATUS_USAGE;
+	}
+	return run_word(argc - 1, argv + 1);
+}
