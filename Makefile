@@ -13,7 +13,7 @@ DESTDIR    ?=
 
 BUILD  ?= build
 CC     ?= cc
-CFLAGS ?= -O2 -g
+CFLAGS ?= -O3 -g
 V      ?= 0
 Q      := $(if $(filter 0,$(V)),@)
 

@@ -266,6 +266,7 @@ static int run_append(struct append_args *args, struct evs_store *store, const c
 	if (status != EVS_OK)
 		return message_failure(store_path, &err);
 	signals_catch();
+	output_be_patient();
 	progress_begin(args->common.progress);
 	status = append_inputs(&run, files, n, &err);
 	status = report(&run, status, &err);

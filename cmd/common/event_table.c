@@ -9,6 +9,8 @@
 #include "common/text.h"
 
 #define CELL_MAX 44 /* columns of a terminal for any cell but a row's last */
+#define CELL_MIN 12 /* to which they may shrink, so that the last has */
+#define LAST_MIN 16 /* so many */
 
 enum { AGGREGATE_TYPE, AGGREGATE_ID, PARTS };
 
@@ -16,8 +18,9 @@ struct column {
 	struct path path;
 	bool stream; /* aggregateType/aggregateId, from the paths in parts */
 	char *title;
-	unsigned width;
-	bool numbers; /* all its cells so far are numbers */
+	unsigned width; /* of its widest cell so far */
+	unsigned shown; /* what it gets of the terminal */
+	bool numbers;   /* all its cells so far are numbers */
 };
 
 /* A cell's text in struct event_table's buffer. */
@@ -170,7 +173,7 @@ static bool add_row(struct event_table *t, const char *line, size_t size)
 static void put_cell(struct event_table *t, size_t i, const char *text, size_t size, unsigned *used)
 {
 	const struct column *column = &t->columns[i];
-	unsigned width = column->width;
+	unsigned width = column->shown;
 
 	if (i + 1 < t->n_columns) {
 		text_cell(output_buf(), text, size, width, column->numbers && !column->stream ? TEXT_RIGHT : TEXT_LEFT);
@@ -181,9 +184,32 @@ static void put_cell(struct event_table *t, size_t i, const char *text, size_t s
 	if (t->terminal == 0)
 		width = 0;
 	else
-		width = t->terminal > *used + 8 ? t->terminal - *used : 8;
+		width = t->terminal > *used + CELL_MIN ? t->terminal - *used : CELL_MIN;
 	text_cell(output_buf(), text, size, width, TEXT_LAST);
 	buf_byte(output_buf(), '\n');
+}
+
+/* Share out the terminal: while the columns before the last take too much, the widest text shrinks. */
+static void fit(struct event_table *t)
+{
+	struct column *widest;
+	unsigned total;
+
+	for (size_t i = 0; i < t->n_columns; i++)
+		t->columns[i].shown = t->columns[i].width;
+	do {
+		widest = NULL;
+		total = LAST_MIN;
+		for (size_t i = 0; i + 1 < t->n_columns; i++) {
+			struct column *c = &t->columns[i];
+
+			total += c->shown + 2;
+			if ((c->stream || !c->numbers) && c->shown > CELL_MIN && (widest == NULL || c->shown > widest->shown))
+				widest = c;
+		}
+		if (widest != NULL && total > t->terminal)
+			widest->shown--;
+	} while (t->terminal != 0 && total > t->terminal && widest != NULL);
 }
 
 /* Write the titles, once. */
@@ -211,6 +237,7 @@ int event_table_write(void *table, const void *lines, size_t size)
 		if (!add_row(t, line, (size_t)(next - line)))
 			output_buf()->failed = true;
 	}
+	fit(t);
 	put_titles(t);
 	for (size_t i = 0; i < t->n_cells; i++) {
 		if (i % t->n_columns == 0)

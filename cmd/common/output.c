@@ -19,7 +19,7 @@
 
 static struct {
 	struct buf text;
-	bool closed, stopped;
+	bool closed, stopped, patient;
 	int failure; /* errno of the first write that failed */
 } output;
 
@@ -28,42 +28,48 @@ void output_begin(void)
 	signal(SIGPIPE, SIG_IGN);
 }
 
-/* After a write that failed: false to try again. */
-static bool must_stop(int error)
+void output_be_patient(void)
+{
+	output.patient = true;
+}
+
+/* After a write that failed: what to do about it. */
+static void note_failure(int error)
 {
 	struct pollfd wait = {.fd = STDOUT_FILENO, .events = POLLOUT};
 
-	if (error == EINTR || error == EAGAIN) {
-		if (error == EAGAIN)
-			poll(&wait, 1, -1);
-		output.stopped = signals_caught != 0;
-		return output.stopped;
-	}
-	if (error == EPIPE)
+	if (error == EAGAIN)
+		poll(&wait, 1, -1);
+	else if (error == EPIPE)
 		output.closed = true;
-	else
+	else if (error != EINTR)
 		output.failure = error;
-	return true;
+}
+
+/* Whether further writes are of no use. */
+static bool is_over(void)
+{
+	return output.closed || output.stopped || output.failure != 0;
 }
 
 int output_write(const void *data, size_t size)
 {
 	const char *p = data;
 
-	if (output.closed || output.stopped || output.failure != 0)
-		return -1;
-	while (size > 0) {
+	while (size > 0 && !is_over()) {
 		ssize_t n = write(STDOUT_FILENO, p, size);
 
 		if (n < 0) {
-			if (must_stop(errno))
-				return -1;
-			continue;
+			note_failure(errno);
+		} else {
+			p += n;
+			size -= (size_t)n;
 		}
-		p += n;
-		size -= (size_t)n;
+		/* A pipe that took a part alone is full: a signal came. */
+		if (size > 0 && signals_caught != 0 && (!output.patient || signals_reminders > 0))
+			output.stopped = true;
 	}
-	return 0;
+	return is_over() ? -1 : 0;
 }
 
 struct buf *output_buf(void)

@@ -13,6 +13,9 @@
 /* Call first: SIGPIPE becomes an error of write. */
 void output_begin(void);
 
+/* From now on a reader has a second to take what is written when a signal comes; else a signal ends the write at once. */
+void output_be_patient(void);
+
 /* Write everything. -1: it failed, the reader closed the pipe, or a signal came; then all further writes fail too. */
 int output_write(const void *data, size_t size);
 

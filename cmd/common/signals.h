@@ -7,6 +7,9 @@
 /* The signal that came, 0 before one does. */
 extern volatile sig_atomic_t signals_caught;
 
+/* How often what blocks was interrupted since it came. */
+extern volatile sig_atomic_t signals_reminders;
+
 /* From now on a signal sets signals_caught and interrupts what blocks, again and again until the tool ends. */
 void signals_catch(void);
 

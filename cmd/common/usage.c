@@ -8,7 +8,7 @@
 #include "common/value.h"
 
 #define COLUMNS 80    /* of help */
-#define INDENT 24     /* of what an option does */
+#define INDENT 26     /* of what an option does */
 
 /* "  -n, --limit N", and what it does beside it or on the next line. */
 static void put_line(struct buf *out, const char *label, size_t size, const char *help)

@@ -14,7 +14,7 @@
 
 enum {
 	WORKERS_MAX = 16,
-	CHUNKS_AHEAD = 48,      /* parsed or being parsed while a batch is committed */
+	CHUNKS_AHEAD = 40,      /* parsed or being parsed while a batch is committed */
 	STEADY_BYTES = 32 << 10, /* input that gave so much since its last pause is only taking a breath */
 	BREATH_MS = 1,
 	PATIENCE_NS = 20000000, /* but its events do not wait longer than this */
@@ -38,6 +38,8 @@ struct evs_append {
 	unsigned n_workers;
 	struct parser *parser; /* for when there are no threads */
 	struct chunk *filling; /* text that is not yet a task */
+	struct buf texts[CHUNKS_AHEAD]; /* memory for more of it */
+	size_t n_texts;
 	bool discarding;       /* the rest of a line that is too long */
 	uint64_t line;         /* the next chunk's first */
 	uint64_t bytes;        /* read */
@@ -127,6 +129,8 @@ void evs_append_free(struct evs_append *a)
 		commit_free(a->commit);
 	}
 	chunk_free(a->filling);
+	while (a->n_texts > 0)
+		buf_free(&a->texts[--a->n_texts]);
 	parse_free(a->parser);
 	query_free(a->query);
 	parse_rules_release(&a->parse);
@@ -205,15 +209,30 @@ static int end_at(struct evs_append *a, int status, struct evs_error *err)
 	return status;
 }
 
+/* The text of a chunk that is in the batch is not needed again: its memory is, for the next. */
+static void keep_text(struct evs_append *a, struct buf *text)
+{
+	if (a->n_texts < CHUNKS_AHEAD && text->cap <= 2 * CHUNK_BYTES) {
+		text->size = 0;
+		a->texts[a->n_texts++] = *text;
+	} else {
+		buf_free(text);
+	}
+}
+
 static int commit_one(struct evs_append *a, struct chunk *chunk, struct evs_error *err)
 {
+	struct buf text;
 	int status;
 
 	chunk->first_line = a->line;
 	a->line += chunk->n_lines;
 	status = commit_chunk(a->commit, chunk, err);
+	text = chunk->text;
+	chunk->text = (struct buf){0};
 	if (status == EVS_OK && commit_full(a->commit))
 		status = commit_end(a->commit, false, err);
+	keep_text(a, &text);
 	if (status != EVS_OK)
 		return end_at(a, status, err);
 	if (a->options.on_progress != NULL) {
@@ -250,6 +269,8 @@ static struct chunk *get_chunk(struct evs_append *a)
 		chunk->task.run = parse_task;
 		chunk->seed = a->store->seed;
 		chunk->names = a->store->names;
+		if (chunk->text.cap == 0 && a->n_texts > 0)
+			chunk->text = a->texts[--a->n_texts];
 	}
 	return chunk;
 }

@@ -552,6 +552,12 @@ int commit_chunk(struct commit *c, struct chunk *chunk, struct evs_error *err)
 	if (status == EVS_OK && !ask_filters(c, chunk))
 		status = error_nomem(err);
 	for (size_t i = 0; i < chunk->n && status == EVS_OK; i++) {
+		if (i + LOOK_AHEAD < chunk->n) {
+			const struct terms *ahead = &chunk->staged[i + LOOK_AHEAD].terms;
+			streams_prefetch(&c->streams, ahead->stream);
+			if (c->n_id_slots > 0)
+				__builtin_prefetch(&c->id_slots[ahead->event & (c->n_id_slots - 1)]);
+		}
 		status = take_line(c, chunk, i, err);
 		if (status != EVS_OK)
 			chunk_truncate(chunk, i); /* what follows is not part of the batch */
