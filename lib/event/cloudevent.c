@@ -43,7 +43,7 @@ bool cloudevent_render(struct buf *out, const struct names *names, const struct 
 {
 	const uint8_t *end = r->body + r->size, *p, *after;
 	char recorded[MOMENT_TEXT];
-	struct packed key;
+	struct packed key = {0};
 	struct view v;
 
 	if (!view_open(&v, r->body, r->size))

@@ -130,7 +130,7 @@ static bool key_is(const struct names *names, const struct packed *key, const st
 /* The value under a step of the container at p; *end moves to its end. NULL: there is none. */
 static const uint8_t *find_child(const struct names *names, const uint8_t *p, const uint8_t **end, const struct path_step *step)
 {
-	struct packed v, key;
+	struct packed v = {0}, key = {0};
 	const uint8_t *after;
 
 	p = packed_read(p, *end, &v);

@@ -4,7 +4,7 @@
 static bool walk(const uint8_t *bytes, const uint8_t *p, const uint8_t *end, unsigned depth,
                  bool (*each)(void *context, uint32_t offset), void *context)
 {
-	struct packed v;
+	struct packed v = {0};
 
 	while (p < end) {
 		p = packed_read(p, end, &v);

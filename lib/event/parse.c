@@ -259,18 +259,19 @@ static bool put_field(struct parser *p, uint8_t **o, yyjson_val *v)
 	return true;
 }
 
-/* An event or aggregate type: its number where it has one. */
-static void put_type(struct parser *p, uint8_t **o, const char *text, size_t size)
+/* An event or aggregate type: its number where it has one; -1 where it is put as a string. */
+static int put_type(struct parser *p, uint8_t **o, const char *text, size_t size)
 {
 	int number = p->intern ? name_find(p->names, text, size) : -1;
 
 	if (number >= 0) {
 		packed_put_uint16(o, (uint16_t)number);
-		return;
+		return number;
 	}
 	if (p->intern)
 		note_missing(p, text, size);
 	put_string(p, o, text, size);
+	return -1;
 }
 
 /* ---- the envelope ---- */
@@ -339,11 +340,21 @@ static int check_text(struct build *b, unsigned field, const char *text, size_t 
 
 static void put_text_field(struct build *b, unsigned field, const char *text, size_t size)
 {
+	struct text *t = &b->info->view.texts[field];
+	size_t before = b->parser->n_uuids;
+	int number = -1;
+
 	packed_put_uint16(&b->o, (uint16_t)field);
 	if (field == NAME_EVENT_TYPE || field == NAME_AGGREGATE_TYPE)
-		put_type(b->parser, &b->o, text, size);
+		number = put_type(b->parser, &b->o, text, size);
 	else
 		put_string(b->parser, &b->o, text, size);
+	if (number >= 0)
+		*t = (struct text){.kind = TEXT_NAME, .name = (uint16_t)number};
+	else if (b->parser->n_uuids > before)
+		*t = (struct text){.kind = TEXT_UUID, .size = 16, .bytes = b->o - 16};
+	else
+		*t = (struct text){.kind = TEXT_STRING, .size = (uint32_t)size, .bytes = b->o - size};
 	b->present |= 1u << field;
 	b->n++;
 }
@@ -395,9 +406,22 @@ static int too_deep(struct build *b)
 	return error_set(b->err, EVS_BAD_EVENT, 0, "nested deeper than %d levels", DEPTH_LIMIT);
 }
 
+/* Note the tags that were put at p. */
+static void see_tags(struct build *b, const uint8_t *p)
+{
+	struct view *v = &b->info->view;
+	struct packed doc = {0}, list = {0};
+
+	packed_read(p, b->o, &doc);
+	v->tags = packed_read(doc.bytes, b->o, &list);
+	v->tags_end = b->o;
+	v->n_tags = list.size;
+}
+
 /* One field of the envelope, by its number. */
 static int put_envelope(struct build *b, unsigned field, yyjson_val *v)
 {
+	const uint8_t *before;
 	int status;
 
 	if (field == NAME_POSITION || field == NAME_REVISION || field == NAME_RECORDED_AT)
@@ -414,7 +438,12 @@ static int put_envelope(struct build *b, unsigned field, yyjson_val *v)
 	packed_put_uint16(&b->o, (uint16_t)field);
 	b->present |= 1u << field;
 	b->n++;
-	return put_field(b->parser, &b->o, v) ? EVS_OK : too_deep(b);
+	before = b->o;
+	if (!put_field(b->parser, &b->o, v))
+		return too_deep(b);
+	if (field == NAME_TAGS)
+		see_tags(b, before);
+	return EVS_OK;
 }
 
 /* What the option --type and its like give to an event that lacks it. */
@@ -445,6 +474,7 @@ static int put_fills(struct build *b)
 			start[1 + i] = (uint8_t)((uint32_t)(b->o - start - 6) >> (24 - 8 * i));
 		start[5] = PACKED_DOCUMENT;
 		b->n++;
+		see_tags(b, start);
 	}
 	return EVS_OK;
 }
@@ -502,6 +532,7 @@ static int put_made(struct build *b, uint8_t *start, size_t header)
 		}
 		packed_put_uint16(&b->o, NAME_EVENT_ID);
 		put_uuid(b->parser, &b->o, uuid);
+		b->info->view.texts[NAME_EVENT_ID] = (struct text){.kind = TEXT_UUID, .size = 16, .bytes = b->o - 16};
 		b->n++;
 	}
 	if (!(b->present & 1u << NAME_TIMESTAMP)) {

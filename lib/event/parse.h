@@ -9,6 +9,7 @@
 #include "base/buf.h"
 #include "event/name.h"
 #include "event/path.h"
+#include "event/view.h"
 #include "evs.h"
 
 #define PARSE_LINE_MAX ((size_t)16 << 20)
@@ -34,6 +35,7 @@ struct parsed {
 	bool time_made; /* timestamp was absent */
 	bool new_names; /* a name without a number was met (parse_missing) */
 	int64_t moment; /* the timestamp in nanoseconds */
+	struct view view; /* of the event, without `fields`; borrows out */
 	const uint32_t *uuids; /* where the event's UUIDs are, as packed_uuids; valid until the next parse_line */
 	size_t n_uuids;
 };

@@ -197,7 +197,7 @@ static inline bool scalar_out(struct buf *out, const struct packed *v)
 static inline const uint8_t *key_out(struct buf *out, const struct names *names, const uint8_t *p, const uint8_t *end,
                                      uint64_t *number)
 {
-	struct packed key;
+	struct packed key = {0};
 
 	p = packed_read(p, end, &key);
 	*number = NAME_LIMIT;
@@ -244,7 +244,7 @@ static const uint8_t *container_out(struct buf *out, const struct names *names, 
 static const uint8_t *value_out(struct buf *out, const struct names *names, const uint8_t *p, const uint8_t *end,
                                 unsigned depth)
 {
-	struct packed v;
+	struct packed v = {0};
 
 	p = packed_read(p, end, &v);
 	if (v.kind == PACKED_ARRAY || v.kind == PACKED_MAP)
@@ -275,7 +275,7 @@ static bool type_out(struct buf *out, const struct names *names, uint64_t number
 static bool open_fields(struct buf *out, const struct names *names, const uint8_t *body, size_t size)
 {
 	const uint8_t *end = body + size, *p;
-	struct packed v;
+	struct packed v = {0};
 	uint64_t key;
 	uint32_t n;
 
@@ -472,7 +472,7 @@ static const uint8_t *plain_out(struct buf *out, const struct names *names, cons
                                 bool name, unsigned depth)
 {
 	char uuid[UUID_TEXT];
-	struct packed v;
+	struct packed v = {0};
 	const struct name *n;
 
 	p = packed_read(p, end, &v);
@@ -519,7 +519,7 @@ bool render_msgpack(struct buf *out, const struct names *names, const struct rec
 {
 	const uint8_t *p, *end = r->body + r->size;
 	char recorded[MOMENT_TEXT];
-	struct packed head, key;
+	struct packed head = {0}, key = {0};
 
 	p = packed_read(r->body, end, &head);
 	if (head.kind != PACKED_MAP)

@@ -10,7 +10,7 @@
 static bool fields_text(struct buf *out, const struct names *names, const uint8_t *body, size_t size, bool ignore_time)
 {
 	const uint8_t *p, *end = body + size;
-	struct packed head, key;
+	struct packed head = {0}, key = {0};
 
 	p = packed_read(body, end, &head);
 	if (head.kind != PACKED_MAP)

@@ -55,7 +55,7 @@ static bool field_of(struct view *v, uint64_t name, const struct packed *value, 
 bool view_open(struct view *v, const uint8_t *body, size_t size)
 {
 	const uint8_t *end = body + size, *p;
-	struct packed head, key, value;
+	struct packed head = {0}, key = {0}, value = {0};
 
 	memset(v, 0, sizeof *v);
 	p = packed_read(body, end, &head);
@@ -101,7 +101,7 @@ struct span view_span(const struct text *t, const struct names *names, char scra
 
 const uint8_t *view_tag(const uint8_t *p, const uint8_t *end, struct text *tag)
 {
-	struct packed value;
+	struct packed value = {0};
 
 	p = packed_read(p, end, &value);
 	return value.kind != PACKED_UINT && text_of(&value, NAME_TAGS, tag) ? p : NULL;

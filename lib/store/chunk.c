@@ -56,18 +56,28 @@ static bool add_term(void *context, uint64_t hash)
 	return true;
 }
 
-/* The terms of an event that was just parsed. */
-static void find_terms(struct chunk *c, struct staged *s)
+/* packed may still move while the chunk grows: texts keep offsets now, pointers in the end. */
+static struct text as_offset(const struct chunk *c, struct text t)
 {
-	struct view v;
+	if (t.bytes != NULL)
+		t.bytes -= (uintptr_t)c->packed.data;
+	return t;
+}
 
+static void to_pointer(const struct chunk *c, struct text *t)
+{
+	if (t->kind == TEXT_STRING || t->kind == TEXT_UUID)
+		t->bytes += (uintptr_t)c->packed.data;
+}
+
+/* The terms of an event that was just parsed. */
+static void find_terms(struct chunk *c, struct staged *s, const struct view *v)
+{
 	s->terms_at = (uint32_t)c->n_terms;
-	if (!view_open(&v, c->packed.data + s->at, s->size) || !term_all(c->seed, &v, c->names, &s->terms, add_term, c))
-		c->no_memory = true; /* the parser made it: it is whole */
-	/* packed may still move while the chunk grows: an offset now, a pointer in the end */
-	s->stream_id = v.texts[NAME_AGGREGATE_ID];
-	if (s->stream_id.kind != TEXT_NONE)
-		s->stream_id.bytes -= (uintptr_t)c->packed.data;
+	if (!term_all(c->seed, v, c->names, &s->terms, add_term, c))
+		c->no_memory = true; /* the parser made the tags: they are whole */
+	s->stream_id = as_offset(c, v->texts[NAME_AGGREGATE_ID]);
+	s->stream_type = as_offset(c, v->texts[NAME_AGGREGATE_TYPE]);
 	s->n_terms = (uint32_t)(c->n_terms - s->terms_at);
 }
 
@@ -93,7 +103,7 @@ static void parse_one(struct chunk *c, struct parser *parser, size_t at, size_t 
 		buf_put(&c->uuids, info.uuids, info.n_uuids * sizeof *info.uuids);
 		s->id_made = info.id_made;
 		s->time_made = info.time_made;
-		find_terms(c, s);
+		find_terms(c, s, &info.view);
 	} else if (status == EVS_NOMEM || (s->error = strdup(err.message)) == NULL) {
 		c->no_memory = true;
 	}
@@ -122,8 +132,9 @@ void chunk_parse(struct chunk *c, struct parser *parser)
 	c->n_lines = line;
 	buf_put(&c->missing, parse_missing(parser)->data, parse_missing(parser)->size);
 	parse_missing_clear(parser);
-	for (size_t i = 0; i < c->n; i++)
-		if (c->staged[i].stream_id.kind != TEXT_NONE)
-			c->staged[i].stream_id.bytes += (uintptr_t)c->packed.data;
+	for (size_t i = 0; i < c->n; i++) {
+		to_pointer(c, &c->staged[i].stream_id);
+		to_pointer(c, &c->staged[i].stream_type);
+	}
 	c->no_memory |= c->packed.failed || c->missing.failed || c->uuids.failed;
 }

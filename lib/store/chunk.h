@@ -14,7 +14,7 @@ struct staged {
 	uint32_t at, size;           /* its packed event in the chunk's `packed` */
 	uint32_t text_at, text_size; /* its line in the chunk's `text` */
 	uint64_t line;               /* its number in the chunk, from 0 */
-	struct text stream_id;       /* its aggregateId; TEXT_NONE: in no stream. Borrows the chunk's `packed` */
+	struct text stream_id, stream_type; /* TEXT_NONE: in no stream, of no type. They borrow the chunk's `packed` */
 	struct terms terms;
 	uint32_t terms_at, n_terms;  /* its posting terms in the chunk's `terms` */
 	uint32_t uuids_at, n_uuids;  /* where its UUIDs are, in the chunk's `uuids` */

@@ -16,6 +16,7 @@ enum {
 
 /* An event of the batch that has a position, or is a duplicate. */
 struct member {
+	uint64_t event; /* TERM_EVENT */
 	struct chunk *chunk;
 	struct staged *staged;
 };
@@ -37,7 +38,7 @@ struct commit {
 	struct chunk *chunks, *last_chunk, *spare;
 	struct member *members; /* new events */
 	size_t n_members, members_cap;
-	uint32_t *id_slots; /* member + 1 by TERM_EVENT */
+	uint64_t *id_slots; /* by TERM_EVENT: its higher half, and member + 1 */
 	size_t n_id_slots;
 	struct streams streams;
 	struct seal seal;
@@ -221,21 +222,28 @@ static int settle_names(struct commit *c, struct chunk *chunk, struct evs_error 
 
 /* ---- duplicates ---- */
 
+/* The slot for a member; the table has room. */
+static void put_id(uint64_t *slots, size_t n_slots, uint64_t hash, size_t member)
+{
+	size_t i = hash & (n_slots - 1);
+
+	while (slots[i] != 0)
+		i = (i + 1) & (n_slots - 1);
+	slots[i] = (hash >> 32 << 32) | (member + 1);
+}
+
+/* Keep the table at most half full. */
 static bool grow_ids(struct commit *c)
 {
-	size_t n = c->n_id_slots == 0 ? 256 : c->n_id_slots * 2;
-	uint32_t *slots;
+	size_t n = c->n_id_slots == 0 ? 256 : c->n_id_slots * 4;
+	uint64_t *slots;
 
 	if (c->n_members * 2 < c->n_id_slots)
 		return true;
 	if ((slots = calloc(n, sizeof *slots)) == NULL)
 		return false;
-	for (size_t m = 0; m < c->n_members; m++) {
-		size_t i = c->members[m].staged->terms.event & (n - 1);
-		while (slots[i] != 0)
-			i = (i + 1) & (n - 1);
-		slots[i] = (uint32_t)m + 1;
-	}
+	for (size_t m = 0; m < c->n_members; m++)
+		put_id(slots, n, c->members[m].event, m);
 	free(c->id_slots);
 	c->id_slots = slots;
 	c->n_id_slots = n;
@@ -244,14 +252,10 @@ static bool grow_ids(struct commit *c)
 
 static bool add_member(struct commit *c, struct chunk *chunk, struct staged *s)
 {
-	size_t i;
-
 	if (!array_grow(&c->members, &c->members_cap, c->n_members, sizeof *c->members) || !grow_ids(c))
 		return false;
-	c->members[c->n_members++] = (struct member){chunk, s};
-	for (i = s->terms.event & (c->n_id_slots - 1); c->id_slots[i] != 0; i = (i + 1) & (c->n_id_slots - 1))
-		;
-	c->id_slots[i] = (uint32_t)c->n_members;
+	put_id(c->id_slots, c->n_id_slots, s->terms.event, c->n_members);
+	c->members[c->n_members++] = (struct member){s->terms.event, chunk, s};
 	return true;
 }
 
@@ -271,9 +275,9 @@ static const struct member *find_member(const struct commit *c, const struct chu
 	if (c->n_id_slots == 0)
 		return NULL;
 	for (size_t i = s->terms.event & (c->n_id_slots - 1); c->id_slots[i] != 0; i = (i + 1) & (c->n_id_slots - 1)) {
-		const struct member *m = &c->members[c->id_slots[i] - 1];
+		const struct member *m = &c->members[(uint32_t)c->id_slots[i] - 1];
 		struct text a, b;
-		if (m->staged->terms.event == s->terms.event &&
+		if (c->id_slots[i] >> 32 == s->terms.event >> 32 && m->event == s->terms.event &&
 		    event_id_of(m->chunk->packed.data + m->staged->at, m->staged->size, &a) &&
 		    event_id_of(chunk->packed.data + s->at, s->size, &b) && view_text_same(&a, &b))
 			return m;
@@ -353,10 +357,9 @@ static bool ask_filters(struct commit *c, const struct chunk *chunk)
 /* ---- streams ---- */
 
 /* The batch's entry for the stream of an event; a new one begins at the revision the store has. */
-static int stream_of(struct commit *c, const struct chunk *chunk, const struct staged *s, uint32_t *entry, struct evs_error *err)
+static int stream_of(struct commit *c, const struct staged *s, uint32_t *entry, struct evs_error *err)
 {
 	struct stream_entry *e;
-	struct view v;
 
 	*entry = STREAM_NONE;
 	if (s->terms.stream == 0)
@@ -364,9 +367,7 @@ static int stream_of(struct commit *c, const struct chunk *chunk, const struct s
 	*entry = streams_find(&c->streams, s->terms.stream, &s->stream_id);
 	if (*entry != STREAM_NONE)
 		return EVS_OK;
-	if (!view_open(&v, chunk->packed.data + s->at, s->size))
-		return error_nomem(err);
-	*entry = streams_add(&c->streams, s->terms.stream, s->terms.aggregate, &v, c->store->names);
+	*entry = streams_add(&c->streams, s->terms.stream, s->terms.aggregate, &s->stream_id, &s->stream_type, c->store->names);
 	if (*entry == STREAM_NONE)
 		return error_nomem(err);
 	e = &c->streams.entries[*entry];
@@ -507,7 +508,7 @@ static int take_line(struct commit *c, struct chunk *chunk, size_t i, struct evs
 		return reject(c, chunk, s, EVS_BAD_EVENT, s->error, err);
 	status = check_duplicate(c, chunk, s, c->maybe[i] != 0 && !s->id_made, &why);
 	if (status == EVS_OK)
-		status = stream_of(c, chunk, s, &entry, &why);
+		status = stream_of(c, s, &entry, &why);
 	if (status == EVS_OK) {
 		status = check_whole(c, s, entry, &why);
 		about_line = status != EVS_CONFLICT;

@@ -29,7 +29,7 @@ static int wrong(struct evs_error *err, const char *what)
 /* An array of strings. */
 static const uint8_t *read_texts(const uint8_t *p, const uint8_t *end, struct text **out, size_t *n)
 {
-	struct packed v;
+	struct packed v = {0};
 
 	p = packed_read(p, end, &v);
 	if (v.kind != PACKED_ARRAY || v.size > TERMS_MAX || *out != NULL)
@@ -51,7 +51,7 @@ static bool key_is(const struct packed *key, const char *text)
 
 static const uint8_t *read_item(struct query *q, const uint8_t *p, const uint8_t *end)
 {
-	struct packed v, key;
+	struct packed v = {0}, key = {0};
 	struct item *item;
 
 	p = packed_read(p, end, &v);
@@ -74,7 +74,7 @@ static const uint8_t *read_item(struct query *q, const uint8_t *p, const uint8_t
 static int read_query(struct query *q, struct evs_error *err)
 {
 	const uint8_t *p = q->packed.data, *end = p + q->packed.size;
-	struct packed v, key;
+	struct packed v = {0}, key = {0};
 
 	p = packed_read(p, end, &v);
 	if (v.kind == PACKED_MAP && v.size == 1) {

@@ -348,12 +348,14 @@ static bool writer_finish(struct writer *w, uint64_t first, uint32_t count, stru
 }
 
 /* Sort entries by hash, those of equal hash by position: first into heaps by their highest bits, then each heap. */
-static bool sort_entries(struct run_entry *e, size_t n)
+bool run_sort(struct run_entry *e, size_t n)
 {
 	unsigned bits = 1;
 	uint32_t *start;
 	struct run_entry *to;
 
+	for (size_t i = 0; i < n; i++)
+		e[i].hash = RUN_HASH_KEPT(e[i].hash);
 	while (bits < 16 && n >> bits > 24)
 		bits++;
 	start = calloc((UINT64_C(1) << bits) + 1, sizeof *start);
@@ -387,11 +389,6 @@ bool run_build(const struct run_input *in, struct buf *out)
 	struct writer w = {0};
 	bool ok = writer_init(&w, in->n_events, in->n_terms, in->n_streams);
 
-	for (size_t i = 0; i < in->n_events; i++)
-		in->events[i].hash = RUN_HASH_KEPT(in->events[i].hash);
-	for (size_t i = 0; i < in->n_terms; i++)
-		in->terms[i].hash = RUN_HASH_KEPT(in->terms[i].hash);
-	ok = ok && sort_entries(in->events, in->n_events) && sort_entries(in->terms, in->n_terms);
 	if (ok) {
 		qsort(in->streams, in->n_streams, sizeof *in->streams, by_aggregate);
 		put_events(&w, in->events, in->n_events);

@@ -35,7 +35,10 @@ struct run_stream {
 	uint64_t revision;
 };
 
-/* What a run is made of. Arrays are in order of position and are consumed (sorted in place). */
+/* Bring entries, given in order of position, into the order of a run. False when memory ran out. */
+bool run_sort(struct run_entry *e, size_t n);
+
+/* What a run is made of. events and terms are as run_sort left them; streams are sorted in place. */
 struct run_input {
 	uint64_t first;
 	uint32_t count; /* events: 1..RUN_EVENTS_MAX */

@@ -234,7 +234,8 @@ static bool tail_item(struct seal *s, const struct record *r, struct streams *st
 		return true;
 	item->stream_entry = streams_find(streams, terms.stream, &v.texts[NAME_AGGREGATE_ID]);
 	if (item->stream_entry == STREAM_NONE)
-		item->stream_entry = streams_add(streams, terms.stream, terms.aggregate, &v, s->store->names);
+		item->stream_entry = streams_add(streams, terms.stream, terms.aggregate, &v.texts[NAME_AGGREGATE_ID],
+		                                 &v.texts[NAME_AGGREGATE_TYPE], s->store->names);
 	if (item->stream_entry == STREAM_NONE)
 		return false;
 	if (streams->entries[item->stream_entry].revision < r->revision)
@@ -355,20 +356,20 @@ static int put_tail(struct seal *s, struct kv_txn *txn, struct store_state *stat
 	return status;
 }
 
-/* The run of what was sealed; built while the segments are written. */
-struct run_job {
+/* Entries being sorted while the segments are written. */
+struct sort_job {
 	struct task task;
-	struct run_input in;
-	struct buf out;
+	struct run_entry *entries;
+	size_t n;
 	bool ok;
 };
 
-static void run_job(struct task *task, void *worker)
+static void sort_job(struct task *task, void *worker)
 {
-	struct run_job *job = (struct run_job *)task;
+	struct sort_job *job = (struct sort_job *)task;
 
 	(void)worker;
-	job->ok = run_build(&job->in, &job->out);
+	job->ok = run_sort(job->entries, job->n);
 }
 
 static bool run_input(struct seal *s, const struct streams *streams, struct run_input *in)
@@ -406,26 +407,35 @@ static int put_segments(struct seal *s, struct kv_txn *txn, struct evs_error *er
 	return status;
 }
 
+/* The segments, and the run of what is in them. */
 static int put_sealed(struct seal *s, struct kv_txn *txn, struct streams *streams, struct evs_error *err)
 {
-	struct run_job run = {.task = {.run = run_job}};
+	struct sort_job sorts[2] = {{.task = {.run = sort_job}, .entries = s->terms, .n = s->n_terms},
+	                            {.task = {.run = sort_job}, .entries = s->events, .n = s->n_events}};
 	struct store_key key = store_key(s->run_first);
+	struct run_input in;
+	struct buf run = {0};
 	int status;
 
-	if (!run_input(s, streams, &run.in))
-		return error_nomem(err);
-	if (s->pool != NULL)
-		pool_submit(s->pool, 0, &run.task);
+	for (int i = 0; i < 2 && s->pool != NULL; i++)
+		pool_submit(s->pool, 0, &sorts[i].task);
 	status = put_segments(s, txn, err);
-	if (s->pool != NULL)
-		pool_take(s->pool, 0, true);
+	for (int i = 0; i < 2; i++) {
+		if (s->pool != NULL)
+			pool_take(s->pool, 0, true);
+		else
+			sort_job(&sorts[i].task, NULL);
+	}
+	if (status == EVS_OK && (!sorts[0].ok || !sorts[1].ok || !run_input(s, streams, &in)))
+		return error_nomem(err);
+	if (status != EVS_OK)
+		return status;
+	if (run_build(&in, &run))
+		status = kv_append(txn, KV_RUN, key.bytes, sizeof key.bytes, run.data, run.size, err);
 	else
-		run_job(&run.task, NULL);
-	if (status == EVS_OK)
-		status = !run.ok ? error_nomem(err) :
-		                   kv_append(txn, KV_RUN, key.bytes, sizeof key.bytes, run.out.data, run.out.size, err);
-	free(run.in.streams);
-	buf_free(&run.out);
+		status = error_nomem(err);
+	free(in.streams);
+	buf_free(&run);
 	return status;
 }
 

@@ -373,7 +373,7 @@ static uint8_t *frames_wanted(const struct segment *s, const uint32_t *wanted, s
 /* Room for the records of the marked frames (NULL: all), so that nothing moves while they are read. */
 static int make_room(const struct segment *s, const uint8_t *marks, struct segment_events *e, uint32_t *bad)
 {
-	struct frame_entry entry;
+	struct frame_entry entry = {0};
 	size_t bytes = RENDER_PAD;
 
 	for (uint32_t f = 0; f < s->n_frames; f++) {
@@ -402,7 +402,7 @@ static int make_room(const struct segment *s, const uint8_t *marks, struct segme
 int segment_read(const struct segment *s, struct zip *zip, const struct zip_dict *dict, const uint32_t *wanted,
                  size_t n_wanted, struct segment_events *e, uint32_t *bad)
 {
-	struct frame_entry entry;
+	struct frame_entry entry = {0};
 	uint8_t *marks = NULL;
 	int status;
 

@@ -27,27 +27,28 @@ uint32_t streams_find(const struct streams *s, uint64_t hash, const struct text 
 	if (s->n_slots == 0)
 		return STREAM_NONE;
 	for (size_t i = hash & (s->n_slots - 1); s->slots[i] != 0; i = (i + 1) & (s->n_slots - 1)) {
-		const struct stream_entry *e = &s->entries[s->slots[i] - 1];
-		if (e->hash == hash && view_text_same(&e->id, id))
-			return s->slots[i] - 1;
+		uint32_t entry = (uint32_t)s->slots[i] - 1;
+		if (s->slots[i] >> 32 == hash >> 32 && s->entries[entry].hash == hash && view_text_same(&s->entries[entry].id, id))
+			return entry;
 	}
 	return STREAM_NONE;
 }
 
 static void insert(struct streams *s, uint32_t entry)
 {
-	size_t i = s->entries[entry].hash & (s->n_slots - 1);
+	uint64_t hash = s->entries[entry].hash;
+	size_t i = hash & (s->n_slots - 1);
 
 	while (s->slots[i] != 0)
 		i = (i + 1) & (s->n_slots - 1);
-	s->slots[i] = entry + 1;
+	s->slots[i] = (hash >> 32 << 32) | (entry + 1);
 }
 
 /* Keep the table at most half full. */
 static bool grow(struct streams *s)
 {
 	size_t n_slots = s->n_slots == 0 ? 64 : s->n_slots * 2;
-	uint32_t *slots;
+	uint64_t *slots;
 
 	if (s->n * 2 < s->n_slots)
 		return true;
@@ -61,10 +62,10 @@ static bool grow(struct streams *s)
 	return true;
 }
 
-uint32_t streams_add(struct streams *s, uint64_t hash, uint64_t aggregate, const struct view *v, const struct names *names)
+uint32_t streams_add(struct streams *s, uint64_t hash, uint64_t aggregate, const struct text *id, const struct text *type,
+                     const struct names *names)
 {
-	const struct text *type = &v->texts[NAME_AGGREGATE_TYPE];
-	struct stream_entry e = {.hash = hash, .aggregate = aggregate, .id = v->texts[NAME_AGGREGATE_ID]};
+	struct stream_entry e = {.hash = hash, .aggregate = aggregate, .id = *id};
 	char scratch[UUID_TEXT];
 	struct span span = view_span(type, names, scratch);
 

@@ -22,7 +22,7 @@ struct stream_entry {
 /* Zeroed memory is an empty set. */
 struct streams {
 	struct stream_entry *entries;
-	uint32_t *slots; /* entry + 1 */
+	uint64_t *slots; /* the hash's higher half, and entry + 1 */
 	size_t n, cap, n_slots;
 	char **owned; /* copies of types */
 	size_t n_owned, owned_cap;
@@ -34,8 +34,9 @@ void streams_clear(struct streams *s);
 /* The number of an entry, STREAM_NONE when there is none. */
 uint32_t streams_find(const struct streams *s, uint64_t hash, const struct text *id);
 
-/* Add one that is not there, from its event. STREAM_NONE: out of memory. */
-uint32_t streams_add(struct streams *s, uint64_t hash, uint64_t aggregate, const struct view *v, const struct names *names);
+/* Add one that is not there. id and type are borrowed. STREAM_NONE: out of memory. */
+uint32_t streams_add(struct streams *s, uint64_t hash, uint64_t aggregate, const struct text *id, const struct text *type,
+                     const struct names *names);
 
 static inline void streams_prefetch(const struct streams *s, uint64_t hash)
 {

@@ -1,0 +1,140 @@
+# bash completion for evs. What there is to complete, the program says: evs --complete, evs TOOL --complete.
+# Its lines are tab-separated: word, short form, kind of the value, help.
+
+# Print column $1 of the lines $2.
+_evs_column()
+{
+	printf '%s\n' "$2" | cut -f "$1"
+}
+
+# Print the kind of the value that option $1 takes, by the lines $2.
+_evs_kind()
+{
+	local line long short rest
+
+	while IFS= read -r line; do
+		long=${line%%$'\t'*}
+		rest=${line#*$'\t'}
+		short=${rest%%$'\t'*}
+		rest=${rest#*$'\t'}
+		if [[ $1 == "$long" || $1 == "$short" ]]; then
+			printf '%s' "${rest%%$'\t'*}"
+			return
+		fi
+	done <<<"$2"
+}
+
+# Print what may be a value of kind $1, by the store $2.
+_evs_values()
+{
+	case $1 in
+	choice:*) tr ',' '\n' <<<"${1#choice:}" ;;
+	type) evs stat "$2" --by type --format json 2>/dev/null | sed -n 's/^{"type":"\([^"\\]*\)".*/\1/p' ;;
+	stream)
+		evs stat "$2" --by stream --format json 2>/dev/null | head -n 1000 |
+			sed -n 's/^{.*"stream":"\([^"\\]*\)".*/\1/p'
+		;;
+	time) printf '%s\n' -15m -1h -1d -7d "$(date +%Y-%m-%d)" ;;
+	esac
+}
+
+# Offer the lines of $1 that begin with $2. $3 is what of the word readline took for a word of its own before.
+_evs_offer()
+{
+	local value quote=
+
+	[[ $2 == [\'\"]* ]] && quote=${2:0:1}
+	set -- "$1" "${2#[\'\"]}" "$3"
+	[[ -z $quote ]] && set -- "$1" "${2//\\/}" "$3"
+	while IFS= read -r value; do
+		[[ -n $value && $value == "$2"* ]] || continue
+		[[ -z $quote ]] && printf -v value %q "$value"
+		COMPREPLY+=("${value#"$3"}")
+	done <<<"$1"
+}
+
+# Offer file names.
+_evs_files()
+{
+	compopt -o filenames 2>/dev/null
+	while IFS= read -r; do
+		COMPREPLY+=("$REPLY")
+	done < <(compgen -f -- "$1")
+}
+
+_evs()
+{
+	local tools tool table kind option= store= word glued= cur=${COMP_WORDS[COMP_CWORD]} i=1 at=$COMP_CWORD
+
+	COMPREPLY=()
+	tools=$(evs --complete 2>/dev/null)
+	tool=${COMP_WORDS[0]##*/}
+	if [[ $tool == evs-* ]]; then
+		tool=${tool#evs-}
+	elif ((COMP_CWORD == 1)); then
+		_evs_offer "$(_evs_column 1 "$tools")" "$cur" ""
+		return
+	else
+		tool=${COMP_WORDS[1]}
+		i=2
+	fi
+	if [[ $tool == help ]]; then
+		_evs_offer "$(printf '%s\n' "$tools" | sed -n 's/\t\ttool\t.*//p'; echo concepts)" "$cur" ""
+		return
+	fi
+	# Only what evs knows is run: a program of somebody else may do anything on --complete.
+	if [[ $'\n'$(_evs_column 1 "$tools")$'\n' != *$'\n'"$tool"$'\n'* ]]; then
+		_evs_files "$cur"
+		return
+	fi
+	table=$(evs "$tool" --complete 2>/dev/null)
+
+	# Readline cuts words at : and = ; put the current one together again.
+	while ((at > i)) && [[ $cur == :* || ${COMP_WORDS[at - 1]} == *: ]]; do
+		((at--))
+		cur=${COMP_WORDS[at]}$cur
+	done
+	if [[ $cur == *:* && $COMP_WORDBREAKS == *:* ]]; then
+		glued=${cur%"${cur##*:}"}
+	fi
+
+	# The store is the first operand; --opt = value is three words, --opt value two.
+	for (( ; i < at; i++)); do
+		word=${COMP_WORDS[i]}
+		if [[ $word == = ]]; then
+			((i++))
+		elif [[ $word == -?* ]]; then
+			[[ ${COMP_WORDS[i + 1]} != = && $(_evs_kind "$word" "$table") != none ]] && ((i++))
+		elif [[ -z $store ]]; then
+			store=${word/#\~\//$HOME/}
+			store=${store//\\/}
+		fi
+	done
+
+	if [[ $cur == = ]]; then
+		option=${COMP_WORDS[at - 1]}
+		cur=
+	elif [[ ${COMP_WORDS[at - 1]} == = ]]; then
+		option=${COMP_WORDS[at - 2]}
+	elif [[ ${COMP_WORDS[at - 1]} == -?* ]]; then
+		option=${COMP_WORDS[at - 1]}
+	fi
+	kind=$(_evs_kind "$option" "$table")
+	if [[ -n $option && -n $kind && $kind != none ]]; then
+		if [[ $kind == file ]]; then
+			_evs_files "$cur"
+		else
+			_evs_offer "$(_evs_values "$kind" "$store")" "$cur" "$glued"
+		fi
+	elif [[ $cur == -* ]]; then
+		_evs_offer "$(_evs_column 1 "$table")" "$cur" ""
+	else
+		_evs_files "$cur"
+	fi
+}
+
+complete -F _evs evs
+for _evs_tool in $(evs --complete 2>/dev/null | sed -n 's/\t\ttool\t.*//p'); do
+	complete -F _evs "evs-$_evs_tool"
+done
+unset _evs_tool
