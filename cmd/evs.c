@@ -20,7 +20,7 @@ static const struct tool *const tools[] = {TOOLS(TOOLS_ENTRY)};
 static const struct {
 	const char *name, *kind, *help;
 } own_words[] = {
-	{"help", "tool", "open the manual of a tool, or of concepts: the map of all"},
+	{"help", "help", "open the manual of a tool, or of concepts: the map of all"},
 	{"--help", "none", "print this help"},
 	{"--version", "none", "print the version"},
 };

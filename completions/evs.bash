@@ -1,6 +1,12 @@
 # bash completion for evs. What there is to complete, the program says: evs --complete, evs TOOL --complete.
 # Its lines are tab-separated: word, short form, kind of the value, help.
 
+# Print the names of the tools of the lines $1.
+_evs_names()
+{
+	awk -F '\t' '$3 == "tool" { print $1 }' <<<"$1"
+}
+
 # Print column $1 of the lines $2.
 _evs_column()
 {
@@ -53,12 +59,12 @@ _evs_offer()
 	done <<<"$1"
 }
 
-# Offer file names.
+# Offer file names, but those of LMDB's lock files.
 _evs_files()
 {
 	compopt -o filenames 2>/dev/null
 	while IFS= read -r; do
-		COMPREPLY+=("$REPLY")
+		[[ $REPLY == *-lock ]] || COMPREPLY+=("$REPLY")
 	done < <(compgen -f -- "$1")
 }
 
@@ -79,11 +85,11 @@ _evs()
 		i=2
 	fi
 	if [[ $tool == help ]]; then
-		_evs_offer "$(printf '%s\n' "$tools" | sed -n 's/\t\ttool\t.*//p'; echo concepts)" "$cur" ""
+		_evs_offer "$(_evs_names "$tools"; echo concepts)" "$cur" ""
 		return
 	fi
 	# Only what evs knows is run: a program of somebody else may do anything on --complete.
-	if [[ $'\n'$(_evs_column 1 "$tools")$'\n' != *$'\n'"$tool"$'\n'* ]]; then
+	if [[ $'\n'$(_evs_names "$tools")$'\n' != *$'\n'"$tool"$'\n'* ]]; then
 		_evs_files "$cur"
 		return
 	fi
@@ -134,7 +140,7 @@ _evs()
 }
 
 complete -F _evs evs
-for _evs_tool in $(evs --complete 2>/dev/null | sed -n 's/\t\ttool\t.*//p'); do
+for _evs_tool in $(_evs_names "$(evs --complete 2>/dev/null)"); do
 	complete -F _evs "evs-$_evs_tool"
 done
 unset _evs_tool

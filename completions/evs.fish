@@ -24,15 +24,20 @@ function __evs_values
         case time
             printf "$argv[3]%s\n" -15m -1h -1d -7d (date +%Y-%m-%d)
         case file
-            __fish_complete_path
+            __evs_files
     end
+end
+
+# Offer file names, but those of LMDB's lock files.
+function __evs_files
+    __fish_complete_path $argv | string match -rv -- '-lock(\t|$)'
 end
 
 function __evs_complete
     set -l words (commandline -opc)
     set -l current (commandline -ct)
     set -l tools (evs --complete 2>/dev/null)
-    set -l names (string replace -r '\t.*' '' -- $tools)
+    set -l names (string replace -rf '\t\ttool\t.*' '' -- $tools)
     set -l tool (string replace -r '.*/' '' -- $words[1])
     set -l rest $words[2..]
 
@@ -52,7 +57,7 @@ function __evs_complete
     end
     # Only what evs knows is run: a program of somebody else may do anything on --complete.
     if not contains -- "$tool" $names
-        __fish_complete_path $current
+        __evs_files $current
         return
     end
     set -l table (evs $tool --complete 2>/dev/null)
@@ -82,7 +87,7 @@ function __evs_complete
             printf '%s\t%s\n' $fields[1] $fields[4]
         end
     else
-        __fish_complete_path $current
+        __evs_files $current
     end
 end
 

@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
+#include <pthread.h>
 #include <stdlib.h>
 #include <unistd.h>
 
@@ -14,7 +15,8 @@
 
 enum {
 	WORKERS_MAX = 16,
-	CHUNKS_AHEAD = 40,      /* parsed or being parsed while a batch is committed */
+	CHUNKS_AHEAD = 64,      /* parsed or being parsed while a batch is committed */
+	TEXTS_MAX = 24,         /* memory for text that is kept for the next */
 	STEADY_BYTES = 32 << 10, /* input that gave so much since its last pause is only taking a breath */
 	BREATH_MS = 1,
 	PATIENCE_NS = 20000000, /* but its events do not wait longer than this */
@@ -24,6 +26,7 @@ enum {
 struct worker {
 	struct zip *zip;
 	struct parser *parser;
+	struct evs_append *append;
 };
 
 struct evs_append {
@@ -38,7 +41,8 @@ struct evs_append {
 	unsigned n_workers;
 	struct parser *parser; /* for when there are no threads */
 	struct chunk *filling; /* text that is not yet a task */
-	struct buf texts[CHUNKS_AHEAD]; /* memory for more of it */
+	pthread_mutex_t texts_lock;
+	struct buf texts[TEXTS_MAX]; /* memory for more of it; under texts_lock */
 	size_t n_texts;
 	bool discarding;       /* the rest of a line that is too long */
 	uint64_t line;         /* the next chunk's first */
@@ -89,6 +93,7 @@ int evs_append_new(struct evs_store *store, const struct evs_append_options *opt
 	*out = NULL;
 	if (a == NULL)
 		return error_nomem(err);
+	pthread_mutex_init(&a->texts_lock, NULL);
 	a->store = store;
 	a->options = *options;
 	if (!store->writable)
@@ -131,6 +136,7 @@ void evs_append_free(struct evs_append *a)
 	chunk_free(a->filling);
 	while (a->n_texts > 0)
 		buf_free(&a->texts[--a->n_texts]);
+	pthread_mutex_destroy(&a->texts_lock);
 	parse_free(a->parser);
 	query_free(a->query);
 	parse_rules_release(&a->parse);
@@ -144,9 +150,31 @@ void evs_append_result(const struct evs_append *a, struct evs_append_result *res
 
 /* ---- threads ---- */
 
+/* Let go of a chunk's text; its memory is for the next. */
+static void release_text(struct evs_append *a, struct chunk *chunk)
+{
+	struct buf text = chunk->text;
+
+	chunk->text = (struct buf){0};
+	text.size = 0;
+	pthread_mutex_lock(&a->texts_lock);
+	if (text.data != NULL && a->n_texts < TEXTS_MAX && text.cap <= 2 * CHUNK_BYTES) {
+		a->texts[a->n_texts++] = text;
+		text = (struct buf){0};
+	}
+	pthread_mutex_unlock(&a->texts_lock);
+	buf_free(&text);
+}
+
 static void parse_task(struct task *task, void *worker)
 {
-	chunk_parse((struct chunk *)task, ((struct worker *)worker)->parser);
+	struct chunk *chunk = (struct chunk *)task;
+	struct worker *w = worker;
+
+	chunk_parse(chunk, w->parser);
+	/* The text is needed again by dead letters, and to give names their numbers. */
+	if (w->append->options.on_error != EVS_DLQ && chunk->missing.size == 0)
+		release_text(w->append, chunk);
 }
 
 /* Start the threads, at the first chunk that is full. Without them everything works too, on one core. */
@@ -159,6 +187,7 @@ static void start_pool(struct evs_append *a)
 		return;
 	for (; a->n_workers < n; a->n_workers++) {
 		struct worker *w = &a->workers[a->n_workers];
+		w->append = a;
 		w->zip = zip_new();
 		w->parser = parse_new(a->store->names, &a->parse);
 		workers[a->n_workers] = w;
@@ -209,30 +238,16 @@ static int end_at(struct evs_append *a, int status, struct evs_error *err)
 	return status;
 }
 
-/* The text of a chunk that is in the batch is not needed again: its memory is, for the next. */
-static void keep_text(struct evs_append *a, struct buf *text)
-{
-	if (a->n_texts < CHUNKS_AHEAD && text->cap <= 2 * CHUNK_BYTES) {
-		text->size = 0;
-		a->texts[a->n_texts++] = *text;
-	} else {
-		buf_free(text);
-	}
-}
-
 static int commit_one(struct evs_append *a, struct chunk *chunk, struct evs_error *err)
 {
-	struct buf text;
 	int status;
 
 	chunk->first_line = a->line;
 	a->line += chunk->n_lines;
 	status = commit_chunk(a->commit, chunk, err);
-	text = chunk->text;
-	chunk->text = (struct buf){0};
+	release_text(a, chunk);
 	if (status == EVS_OK && commit_full(a->commit))
 		status = commit_end(a->commit, false, err);
-	keep_text(a, &text);
 	if (status != EVS_OK)
 		return end_at(a, status, err);
 	if (a->options.on_progress != NULL) {
@@ -269,8 +284,10 @@ static struct chunk *get_chunk(struct evs_append *a)
 		chunk->task.run = parse_task;
 		chunk->seed = a->store->seed;
 		chunk->names = a->store->names;
+		pthread_mutex_lock(&a->texts_lock);
 		if (chunk->text.cap == 0 && a->n_texts > 0)
 			chunk->text = a->texts[--a->n_texts];
+		pthread_mutex_unlock(&a->texts_lock);
 	}
 	return chunk;
 }

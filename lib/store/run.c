@@ -348,7 +348,7 @@ static bool writer_finish(struct writer *w, uint64_t first, uint32_t count, stru
 }
 
 /* Sort entries by hash, those of equal hash by position: first into heaps by their highest bits, then each heap. */
-bool run_sort(struct run_entry *e, size_t n)
+static bool sort_entries(struct run_entry *e, size_t n)
 {
 	unsigned bits = 1;
 	uint32_t *start;
@@ -384,19 +384,52 @@ bool run_sort(struct run_entry *e, size_t n)
 	return true;
 }
 
-bool run_build(const struct run_input *in, struct buf *out)
+struct run_build {
+	struct run_input in;
+	struct writer w;
+	bool events_ok, terms_ok;
+};
+
+struct run_build *run_build_new(const struct run_input *in)
 {
-	struct writer w = {0};
-	bool ok = writer_init(&w, in->n_events, in->n_terms, in->n_streams);
+	struct run_build *b = calloc(1, sizeof *b);
+
+	if (b == NULL)
+		return NULL;
+	b->in = *in;
+	if (!writer_init(&b->w, in->n_events, in->n_terms, in->n_streams)) {
+		writer_free(&b->w);
+		free(b);
+		return NULL;
+	}
+	return b;
+}
+
+void run_build_events(struct run_build *b)
+{
+	b->events_ok = sort_entries(b->in.events, b->in.n_events);
+	if (b->events_ok)
+		put_events(&b->w, b->in.events, b->in.n_events);
+}
+
+void run_build_terms(struct run_build *b)
+{
+	b->terms_ok = sort_entries(b->in.terms, b->in.n_terms);
+	if (b->terms_ok)
+		put_terms(&b->w, b->in.terms, b->in.n_terms);
+}
+
+bool run_build_finish(struct run_build *b, struct buf *out)
+{
+	bool ok = b->events_ok && b->terms_ok;
 
 	if (ok) {
-		qsort(in->streams, in->n_streams, sizeof *in->streams, by_aggregate);
-		put_events(&w, in->events, in->n_events);
-		put_terms(&w, in->terms, in->n_terms);
-		put_streams(&w, in->streams, in->n_streams);
-		ok = writer_finish(&w, in->first, in->count, out);
+		qsort(b->in.streams, b->in.n_streams, sizeof *b->in.streams, by_aggregate);
+		put_streams(&b->w, b->in.streams, b->in.n_streams);
+		ok = writer_finish(&b->w, b->in.first, b->in.count, out);
 	}
-	writer_free(&w);
+	writer_free(&b->w);
+	free(b);
 	return ok;
 }
 

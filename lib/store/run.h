@@ -35,10 +35,7 @@ struct run_stream {
 	uint64_t revision;
 };
 
-/* Bring entries, given in order of position, into the order of a run. False when memory ran out. */
-bool run_sort(struct run_entry *e, size_t n);
-
-/* What a run is made of. events and terms are as run_sort left them; streams are sorted in place. */
+/* What a run is made of. Entries are in order of position; all arrays are sorted in place. */
 struct run_input {
 	uint64_t first;
 	uint32_t count; /* events: 1..RUN_EVENTS_MAX */
@@ -47,8 +44,17 @@ struct run_input {
 	size_t n_events, n_terms, n_streams;
 };
 
-/* Build a run behind out. False when memory ran out. */
-bool run_build(const struct run_input *in, struct buf *out);
+struct run_build;
+
+/* Begin to build a run; in's arrays are borrowed until run_build_finish. NULL when memory ran out. */
+struct run_build *run_build_new(const struct run_input *in);
+
+/* Sort and encode the events, and the terms: two threads may do so at the same time. */
+void run_build_events(struct run_build *b);
+void run_build_terms(struct run_build *b);
+
+/* After both: put the run behind out. False when memory ran out. b is freed in any case. */
+bool run_build_finish(struct run_build *b, struct buf *out);
 
 /* A run looked at. Borrows its bytes. */
 struct run {

@@ -311,6 +311,25 @@ static int take_tail(struct seal *s, struct kv_txn *txn, struct store_state *sta
 	return status == EVS_OK ? kv_clear(txn, KV_RECENT, err) : status;
 }
 
+/* Write segments that are built, in order; the pool gives its tasks back in order too. all: wait for the rest. */
+static int put_segments(struct seal *s, struct kv_txn *txn, bool all, struct evs_error *err)
+{
+	int status = EVS_OK;
+
+	while (s->jobs != NULL && (s->pool == NULL || pool_take(s->pool, 0, all) != NULL)) {
+		struct seal_job *job = s->jobs;
+		struct store_key key = store_key(job->first);
+		if (status == EVS_OK)
+			status = !job->ok ? error_nomem(err) :
+			                    kv_append(txn, KV_SEGMENT, key.bytes, sizeof key.bytes, job->out.data, job->out.size, err);
+		s->jobs = job->next;
+		job_free(job);
+	}
+	if (s->jobs == NULL)
+		s->last_job = NULL;
+	return status;
+}
+
 int seal_add(struct seal *s, struct kv_txn *txn, struct store_state *state, struct streams *streams,
              const struct seal_item *item, struct evs_error *err)
 {
@@ -329,7 +348,7 @@ int seal_add(struct seal *s, struct kv_txn *txn, struct store_state *state, stru
 		status = take_tail(s, txn, state, streams, err);
 	while (status == EVS_OK && (s->bytes >= SEGMENT_BYTES || s->n_items >= SEGMENT_EVENTS_MAX))
 		status = cut(s, txn, state, streams, next_cut(s), err);
-	return status;
+	return status == EVS_OK ? put_segments(s, txn, false, err) : status;
 }
 
 /* ---- writing ---- */
@@ -356,20 +375,22 @@ static int put_tail(struct seal *s, struct kv_txn *txn, struct store_state *stat
 	return status;
 }
 
-/* Entries being sorted while the segments are written. */
-struct sort_job {
+/* A half of the run, made by another thread. */
+struct half {
 	struct task task;
-	struct run_entry *entries;
-	size_t n;
-	bool ok;
+	struct run_build *build;
 };
 
-static void sort_job(struct task *task, void *worker)
+static void events_half(struct task *task, void *worker)
 {
-	struct sort_job *job = (struct sort_job *)task;
-
 	(void)worker;
-	job->ok = run_sort(job->entries, job->n);
+	run_build_events(((struct half *)task)->build);
+}
+
+static void terms_half(struct task *task, void *worker)
+{
+	(void)worker;
+	run_build_terms(((struct half *)task)->build);
 }
 
 static bool run_input(struct seal *s, const struct streams *streams, struct run_input *in)
@@ -387,54 +408,43 @@ static bool run_input(struct seal *s, const struct streams *streams, struct run_
 	return true;
 }
 
-/* Write the segments in order; the pool gives its tasks back in order too. */
-static int put_segments(struct seal *s, struct kv_txn *txn, struct evs_error *err)
+/* Build the run of what was sealed, behind out. */
+static bool build_run(struct seal *s, struct streams *streams, struct buf *out)
 {
-	int status = EVS_OK;
+	struct half halves[2] = {{.task = {.run = terms_half}}, {.task = {.run = events_half}}};
+	struct run_build *build;
+	struct run_input in;
+	bool ok = false;
 
-	while (s->jobs != NULL) {
-		struct seal_job *job = s->jobs;
-		struct store_key key = store_key(job->first);
-		if (s->pool != NULL)
+	if (!run_input(s, streams, &in))
+		return false;
+	build = run_build_new(&in);
+	if (build != NULL) {
+		for (int i = 0; i < 2; i++) {
+			halves[i].build = build;
+			if (s->pool != NULL)
+				pool_submit(s->pool, 0, &halves[i].task);
+			else
+				halves[i].task.run(&halves[i].task, NULL);
+		}
+		for (int i = 0; i < 2 && s->pool != NULL; i++)
 			pool_take(s->pool, 0, true);
-		if (status == EVS_OK)
-			status = !job->ok ? error_nomem(err) :
-			                    kv_append(txn, KV_SEGMENT, key.bytes, sizeof key.bytes, job->out.data, job->out.size, err);
-		s->jobs = job->next;
-		job_free(job);
+		ok = run_build_finish(build, out);
 	}
-	s->last_job = NULL;
-	return status;
+	free(in.streams);
+	return ok;
 }
 
-/* The segments, and the run of what is in them. */
+/* The segments that are left, and the run of all of them. */
 static int put_sealed(struct seal *s, struct kv_txn *txn, struct streams *streams, struct evs_error *err)
 {
-	struct sort_job sorts[2] = {{.task = {.run = sort_job}, .entries = s->terms, .n = s->n_terms},
-	                            {.task = {.run = sort_job}, .entries = s->events, .n = s->n_events}};
 	struct store_key key = store_key(s->run_first);
-	struct run_input in;
 	struct buf run = {0};
-	int status;
+	int status = put_segments(s, txn, true, err);
 
-	for (int i = 0; i < 2 && s->pool != NULL; i++)
-		pool_submit(s->pool, 0, &sorts[i].task);
-	status = put_segments(s, txn, err);
-	for (int i = 0; i < 2; i++) {
-		if (s->pool != NULL)
-			pool_take(s->pool, 0, true);
-		else
-			sort_job(&sorts[i].task, NULL);
-	}
-	if (status == EVS_OK && (!sorts[0].ok || !sorts[1].ok || !run_input(s, streams, &in)))
-		return error_nomem(err);
-	if (status != EVS_OK)
-		return status;
-	if (run_build(&in, &run))
-		status = kv_append(txn, KV_RUN, key.bytes, sizeof key.bytes, run.data, run.size, err);
-	else
-		status = error_nomem(err);
-	free(in.streams);
+	if (status == EVS_OK)
+		status = build_run(s, streams, &run) ? kv_append(txn, KV_RUN, key.bytes, sizeof key.bytes, run.data, run.size, err) :
+		                                       error_nomem(err);
 	buf_free(&run);
 	return status;
 }
