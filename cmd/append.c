@@ -305,8 +305,8 @@ const struct tool tool_append = {
 	.run = cmd_append,
 	.summary = "append events from files or standard input to a store",
 	.usage = "STORE [options] [FILE...]",
-	.about = "Append events, a JSON object a line, to a store. When it has exited with 0, or printed an event's receipt, "
-		 "the event is on disk. An event whose eventId is there already with the same content is skipped.",
+	.about = "Append events, a JSON object a line, to a store. When it has exited with 0, or printed an event's "
+		 "receipt, the event is on disk. An event whose eventId is there already with the same content is skipped.",
 	.operands = operands,
 	.least = 1,
 	.most = SIZE_MAX,

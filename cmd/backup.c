@@ -245,8 +245,8 @@ const struct tool tool_backup = {
 	.run = cmd_backup,
 	.summary = "copy a store, consistent and verified, while others write to it",
 	.usage = "STORE [options] DEST",
-	.about = "Copy a store to a new file while others may write to it. The copy is what the store was at one moment; it is "
-		 "verified and on disk before it gets its name.",
+	.about = "Copy a store to a new file while others may write to it. The copy is what the store was at one moment; "
+		 "it is verified and on disk before it gets its name.",
 	.operands = operands,
 	.least = 2,
 	.most = 2,

@@ -50,7 +50,8 @@ static void put_help(struct buf *out)
 		if (own_words[i].name[0] != '-')
 			buf_printf(out, "  %-10s  %s\n", own_words[i].name, own_words[i].help);
 	buf_text(out, "\n"
-	              "evs TOOL --help lists a tool's options. An evs-NAME program on the PATH is a tool too.\n");
+	              "evs TOOL --help lists a tool's options.\n"
+	              "A program evs-NAME on the PATH is a tool too: evs NAME.\n");
 }
 
 /* The hidden evs --complete: as a tool's, for the words that may follow evs. */
@@ -131,7 +132,8 @@ static bool find_page(const char *page, char path[PATH_MAX])
 		return false;
 	for (const char *section = "1753"; *section != '\0'; section++) {
 		installed[sizeof installed - 2] = *section;
-		if (is_page(path, directory, "../../man", page, *section) || is_page(path, directory, installed, page, *section))
+		if (is_page(path, directory, "../../man", page, *section) ||
+		    is_page(path, directory, installed, page, *section))
 			return true;
 	}
 	return false;
@@ -191,7 +193,8 @@ static int run_word(int argc, char **argv)
 	else if (strcmp(argv[0], "--complete") == 0)
 		put_completion(output_buf());
 	else
-		return message_usage("unknown option '%s'; evs --help lists the tools, whose options follow their name", argv[0]);
+		return message_usage("unknown option '%s'; evs --help lists the tools, whose options follow their name",
+		                     argv[0]);
 	output_begin();
 	return output_finish(STATUS_DONE);
 }

@@ -58,15 +58,15 @@ static int add_column(struct event_table *t, const char *title, size_t size, str
 /* Add the columns of `.a,.b.c`. */
 static int add_fields(struct event_table *t, const char *fields, struct evs_error *err)
 {
-	const char *p = fields, *rest;
+	const char *p = fields, *rest, *title;
 	struct path path;
 	int status;
 
 	for (;; p = rest + 1) {
 		if (!path_parse(&path, p, ",", &rest))
 			return error_set(err, EVS_USAGE, 0, "--fields: no field at '%s'; write .eventType,.data.total", p);
-		status = add_column(t, p + (p[1] != ',' && p[1] != '\0'), (size_t)(rest - p) - (p[1] != ',' && p[1] != '\0'), &path,
-		                    false, err);
+		title = path.n == 0 ? p : p + 1; /* without its dot */
+		status = add_column(t, title, (size_t)(rest - title), &path, false, err);
 		if (status != EVS_OK || *rest == '\0')
 			return status;
 	}

@@ -148,8 +148,8 @@ static bool set_value(struct parse *p, const struct met *met, const char *value)
 		return set_choice(p, met, value);
 	case OPTION_DURATION:
 		if (!value_duration(value, &ms))
-			return end(p, message_usage("option '%s' needs a duration such as 500ms, 30s, 5m or 2h, not '%s'", met->shown,
-			                            value));
+			return end(p, message_usage("option '%s' needs a duration such as 500ms, 30s, 5m or 2h, not '%s'",
+			                            met->shown, value));
 		memcpy(met->place + met->option->field, &ms, sizeof ms);
 		return true;
 	case OPTION_TIME:
@@ -238,8 +238,8 @@ static bool check_operands(struct parse *p, const struct operands *operands)
 		return end(p, message_usage("%s is missing; usage: evs %s %s", tool->operands[operands->n].name, tool->name,
 		                            tool->usage));
 	if (operands->n > tool->most)
-		return end(p, message_usage("one operand too many: '%s'; usage: evs %s %s", operands->list[tool->most], tool->name,
-		                            tool->usage));
+		return end(p, message_usage("one operand too many: '%s'; usage: evs %s %s", operands->list[tool->most],
+		                            tool->name, tool->usage));
 	if (operands->n > 0 && strcmp(tool->operands[0].name, "STORE") == 0 && strcmp(operands->list[0], "-") == 0)
 		return end(p, message_usage("a store is a file and cannot be '-'; usage: evs %s %s", tool->name, tool->usage));
 	return true;

@@ -13,7 +13,10 @@
 /* Call first: SIGPIPE becomes an error of write. */
 void output_begin(void);
 
-/* From now on a reader has a second to take what is written when a signal comes; else a signal ends the write at once. */
+/*
+ * From now on a reader has a second to take what is being written when a signal comes. Without this a signal ends
+ * the write at once.
+ */
 void output_be_patient(void);
 
 /* Write everything. -1: it failed, the reader closed the pipe, or a signal came; then all further writes fail too. */
@@ -34,10 +37,10 @@ bool output_closed(void);
 /* Whether the reader closed the pipe by now, though nothing was written; never true for files and terminals. */
 bool output_abandoned(void);
 
-/* From now on a reader that closes the pipe interrupts what blocks, as signals_catch has signals do; call it before. */
+/* From now on a reader that closes the pipe interrupts what blocks, as signals do; needs signals_catch before. */
 void output_watch_reader(void);
 
-/* Flush, close, and report a failure. Returns status, or STATUS_FAILED where status was STATUS_DONE but a write failed. */
+/* Flush, close, and report a failure. Returns status; STATUS_FAILED where that was STATUS_DONE and a write failed. */
 int output_finish(int status);
 
 bool output_is_terminal(void);

@@ -12,7 +12,8 @@ struct selectors {
 
 extern const struct option selectors_table[];
 #define SELECTORS_N 19
-#define SELECTORS_GROUP(type, member) {"Selectors (all must match)", selectors_table, SELECTORS_N, offsetof(type, member)}
+#define SELECTORS_GROUP(type, member) \
+	{"Selectors (all must match)", selectors_table, SELECTORS_N, offsetof(type, member)}
 
 /* Complete the selector after the parse. False, with the reason said, when the options make no sense. */
 bool selectors_finish(struct selectors *s);

@@ -18,7 +18,7 @@ void signals_exit(void);
 
 #define SIGNALS_REMOVE_MAX 2
 
-/* Name a file to remove at such an end; path stays the caller's and must live on. slot < SIGNALS_REMOVE_MAX; NULL: none. */
+/* Name a file to remove at such an end, or NULL; slot < SIGNALS_REMOVE_MAX. path is borrowed until it is replaced. */
 void signals_remove(unsigned slot, const char *path);
 
 #endif

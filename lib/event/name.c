@@ -7,12 +7,19 @@
 #include "base/hash.h"
 #include "event/render.h"
 
-enum { SLOTS = 4 * NAME_LIMIT };
+enum { BLOCK = 256, SLOTS_MIN = 256 };
 
-/* slot: open addressing, number + 1. A slot is published after the name it leads to. */
+/* Open addressing: number + 1. A slot is published after the name it leads to, a larger table when it is filled. */
+struct slots {
+	uint32_t mask;
+	struct slots *smaller; /* others may still be reading it: kept until the end */
+	_Atomic uint16_t slot[];
+};
+
+/* Numbers lead to names through blocks, so that a small table touches little memory. */
 struct names {
-	_Atomic(struct name *) names[NAME_LIMIT];
-	_Atomic uint16_t slots[SLOTS];
+	_Atomic(struct name *) *blocks[NAME_LIMIT / BLOCK];
+	_Atomic(struct slots *) slots;
 	_Atomic unsigned count;
 };
 
@@ -26,9 +33,9 @@ const char *name_fixed_text(enum name_fixed number)
 	return fixed[number];
 }
 
-static uint32_t slot_of(const char *text, size_t size)
+static uint32_t hash_of(const char *text, size_t size)
 {
-	return (uint32_t)hash64(text, size, 0) & (SLOTS - 1);
+	return (uint32_t)hash64(text, size, 0);
 }
 
 static struct name *name_new(const char *text, size_t size)
@@ -55,14 +62,33 @@ static struct name *name_new(const char *text, size_t size)
 	return n;
 }
 
+static struct slots *slots_new(uint32_t n)
+{
+	struct slots *s = calloc(1, sizeof *s + n * sizeof s->slot[0]);
+
+	if (s != NULL)
+		s->mask = n - 1;
+	return s;
+}
+
+static void slots_free(struct slots *s)
+{
+	while (s != NULL) {
+		struct slots *smaller = s->smaller;
+		free(s);
+		s = smaller;
+	}
+}
+
 struct names *name_table_new(void)
 {
 	struct names *t = calloc(1, sizeof *t);
 
 	if (t == NULL)
 		return NULL;
+	atomic_store(&t->slots, slots_new(SLOTS_MIN));
 	for (unsigned i = 0; i < NAME_FIXED; i++) {
-		if (name_add(t, fixed[i], strlen(fixed[i])) != (int)i) {
+		if (atomic_load(&t->slots) == NULL || name_add(t, fixed[i], strlen(fixed[i])) != (int)i) {
 			name_table_free(t);
 			return NULL;
 		}
@@ -74,8 +100,11 @@ void name_table_free(struct names *t)
 {
 	if (t == NULL)
 		return;
-	for (unsigned i = 0; i < NAME_LIMIT; i++)
-		free(atomic_load_explicit(&t->names[i], memory_order_relaxed));
+	for (unsigned i = 0; i < name_count(t); i++)
+		free(atomic_load_explicit(&t->blocks[i / BLOCK][i % BLOCK], memory_order_relaxed));
+	for (unsigned i = 0; i < NAME_LIMIT / BLOCK; i++)
+		free(t->blocks[i]);
+	slots_free(atomic_load(&t->slots));
 	free(t);
 }
 
@@ -84,15 +113,18 @@ unsigned name_count(const struct names *t)
 	return atomic_load_explicit(&t->count, memory_order_acquire);
 }
 
+/* A block is there before count says that it has names. */
 const struct name *name_get(const struct names *t, uint64_t number)
 {
-	return number < NAME_LIMIT ? atomic_load_explicit(&t->names[number], memory_order_acquire) : NULL;
+	return number < name_count(t) ? atomic_load_explicit(&t->blocks[number / BLOCK][number % BLOCK], memory_order_relaxed) : NULL;
 }
 
 int name_find(const struct names *t, const char *text, size_t size)
 {
-	for (uint32_t i = slot_of(text, size);; i = (i + 1) & (SLOTS - 1)) {
-		unsigned entry = atomic_load_explicit(&t->slots[i], memory_order_acquire);
+	const struct slots *s = atomic_load_explicit(&t->slots, memory_order_acquire);
+
+	for (uint32_t i = hash_of(text, size) & s->mask;; i = (i + 1) & s->mask) {
+		unsigned entry = atomic_load_explicit(&s->slot[i], memory_order_acquire);
 		const struct name *n;
 		if (entry == 0)
 			return -1;
@@ -107,13 +139,38 @@ bool name_may_add(const struct names *t, size_t size)
 	return size <= NAME_BYTES_MAX && name_count(t) < NAME_LIMIT;
 }
 
-static void insert(struct names *t, const struct name *n, unsigned number)
+static void insert(struct slots *s, const struct name *n, unsigned number)
 {
-	uint32_t i = slot_of(n->text, n->size);
+	uint32_t i = hash_of(n->text, n->size) & s->mask;
 
-	while (atomic_load_explicit(&t->slots[i], memory_order_relaxed) != 0)
-		i = (i + 1) & (SLOTS - 1);
-	atomic_store_explicit(&t->slots[i], (uint16_t)(number + 1), memory_order_release);
+	while (atomic_load_explicit(&s->slot[i], memory_order_relaxed) != 0)
+		i = (i + 1) & s->mask;
+	atomic_store_explicit(&s->slot[i], (uint16_t)(number + 1), memory_order_release);
+}
+
+/* Fill a table with the first `count` names. */
+static void fill(const struct names *t, struct slots *s, unsigned count)
+{
+	for (unsigned i = 0; i < count; i++)
+		insert(s, name_get(t, i), i);
+}
+
+/* Room for one more: slots are at most half full. */
+static bool make_room(struct names *t)
+{
+	unsigned count = name_count(t);
+	struct slots *s = atomic_load_explicit(&t->slots, memory_order_relaxed), *larger;
+
+	if (t->blocks[count / BLOCK] == NULL && (t->blocks[count / BLOCK] = calloc(BLOCK, sizeof *t->blocks[0])) == NULL)
+		return false;
+	if ((count + 1) * 2 <= s->mask + 1)
+		return true;
+	if ((larger = slots_new((s->mask + 1) * 4)) == NULL)
+		return false;
+	fill(t, larger, count);
+	larger->smaller = s;
+	atomic_store_explicit(&t->slots, larger, memory_order_release);
+	return true;
 }
 
 int name_add(struct names *t, const char *text, size_t size)
@@ -124,28 +181,29 @@ int name_add(struct names *t, const char *text, size_t size)
 
 	if (number >= 0 || !name_may_add(t, size))
 		return number;
-	n = name_new(text, size);
-	if (n == NULL)
+	if (!make_room(t) || (n = name_new(text, size)) == NULL)
 		return -2;
-	atomic_store_explicit(&t->names[count], n, memory_order_release);
-	insert(t, n, count);
+	atomic_store_explicit(&t->blocks[count / BLOCK][count % BLOCK], n, memory_order_relaxed);
 	atomic_store_explicit(&t->count, count + 1, memory_order_release);
+	insert(atomic_load_explicit(&t->slots, memory_order_relaxed), n, count);
 	return (int)count;
 }
 
 void name_truncate(struct names *t, unsigned count)
 {
-	if (count >= name_count(t))
+	unsigned before = name_count(t);
+	struct slots *s = atomic_load(&t->slots);
+
+	if (count >= before)
 		return;
-	for (unsigned i = count; i < NAME_LIMIT; i++) {
-		free(atomic_load_explicit(&t->names[i], memory_order_relaxed));
-		atomic_store_explicit(&t->names[i], NULL, memory_order_relaxed);
-	}
-	for (unsigned i = 0; i < SLOTS; i++)
-		atomic_store_explicit(&t->slots[i], 0, memory_order_relaxed);
-	for (unsigned i = 0; i < count; i++)
-		insert(t, name_get(t, i), i);
+	for (uint32_t i = 0; i <= s->mask; i++)
+		atomic_store_explicit(&s->slot[i], 0, memory_order_relaxed);
+	fill(t, s, count);
 	atomic_store_explicit(&t->count, count, memory_order_release);
+	for (unsigned i = count; i < before; i++) {
+		free(atomic_load_explicit(&t->blocks[i / BLOCK][i % BLOCK], memory_order_relaxed));
+		atomic_store_explicit(&t->blocks[i / BLOCK][i % BLOCK], NULL, memory_order_relaxed);
+	}
 }
 
 void name_encode(const struct names *t, unsigned first, struct buf *out)

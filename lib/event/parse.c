@@ -13,6 +13,7 @@
 
 enum {
 	ID_BYTES_MAX = 255,
+	GUESSES = 1024,           /* numbers that share a guess: a wrong one costs a look-up */
 	MISSING_SLOTS = 4096,     /* names remembered as missing between two parse_missing_clear */
 	SMALL_LINE = 256 << 10,   /* lines up to this keep their working memory between calls */
 	KEY_INTERN_MAX = 64,      /* longer keys are data more than names */
@@ -23,10 +24,10 @@ enum {
 struct parser {
 	const struct names *names;
 	const struct parse_rules *rules;
-	uint16_t succ[NAME_LIMIT];
+	uint16_t succ[GUESSES];
 	unsigned previous;
 	struct buf missing;
-	uint64_t missing_seen[MISSING_SLOTS];
+	uint64_t *missing_seen; /* MISSING_SLOTS hashes, once there is one */
 	unsigned n_missing;
 	bool intern; /* look names up at all */
 	void *memory;
@@ -56,6 +57,7 @@ void parse_free(struct parser *p)
 	if (p == NULL)
 		return;
 	buf_free(&p->missing);
+	free(p->missing_seen);
 	buf_free(&p->scratch);
 	free(p->uuids);
 	free(p->memory);
@@ -71,7 +73,7 @@ void parse_missing_clear(struct parser *p)
 {
 	p->missing.size = 0;
 	if (p->n_missing > 0)
-		memset(p->missing_seen, 0, sizeof p->missing_seen);
+		memset(p->missing_seen, 0, MISSING_SLOTS * sizeof *p->missing_seen);
 	p->n_missing = 0;
 }
 
@@ -83,6 +85,10 @@ static void note_missing(struct parser *p, const char *text, size_t size)
 
 	if (!name_may_add(p->names, size) || p->n_missing >= MISSING_SLOTS / 2)
 		return;
+	if (p->missing_seen == NULL && (p->missing_seen = calloc(MISSING_SLOTS, sizeof *p->missing_seen)) == NULL) {
+		p->no_memory = true;
+		return;
+	}
 	for (; p->missing_seen[i] != 0; i = (i + 1) & (MISSING_SLOTS - 1))
 		if (p->missing_seen[i] == h)
 			return;
@@ -114,7 +120,7 @@ static inline bool same_bytes(const char *a, const char *b, size_t n)
 /* The number of a key, or -1. */
 static inline int number_of(struct parser *p, const char *text, size_t size)
 {
-	unsigned guess = p->succ[p->previous];
+	unsigned guess = p->succ[p->previous % GUESSES];
 	const struct name *n;
 	int number;
 
@@ -127,7 +133,7 @@ static inline int number_of(struct parser *p, const char *text, size_t size)
 	}
 	number = name_find(p->names, text, size);
 	if (number >= 0) {
-		p->succ[p->previous] = (uint16_t)number;
+		p->succ[p->previous % GUESSES] = (uint16_t)number;
 		p->previous = (unsigned)number;
 	} else if (size <= KEY_INTERN_MAX) {
 		note_missing(p, text, size);

@@ -18,6 +18,7 @@ enum {
 	CHUNKS_AHEAD = 64,      /* parsed or being parsed while a batch is committed */
 	TEXTS_MAX = 24,         /* memory for text that is kept for the next */
 	STEADY_BYTES = 32 << 10, /* input that gave so much since its last pause is only taking a breath */
+	FIRST_READ = 32 << 10,
 	BREATH_MS = 1,
 	PATIENCE_NS = 20000000, /* but its events do not wait longer than this */
 };
@@ -459,12 +460,15 @@ int evs_append_read(struct evs_append *a, int fd, struct evs_error *err)
 		ssize_t n;
 		if (stopped(a))
 			return interrupted(a, err);
-		if (!make_room(a, CHUNK_BYTES / 4, err))
-			return EVS_NOMEM;
-		struct buf *text = &a->filling->text;
-		size_t room = text->size < CHUNK_BYTES ? CHUNK_BYTES + CHUNK_BYTES / 4 - text->size : CHUNK_BYTES / 4;
+		/* The first look at an input is a small one: most have little to give. */
+		size_t have = a->filling == NULL ? 0 : a->filling->text.size, room = CHUNK_BYTES / 4;
+		if (a->bytes < FIRST_READ)
+			room = FIRST_READ;
+		else if (have < CHUNK_BYTES)
+			room += CHUNK_BYTES - have;
 		if (!make_room(a, room, err))
 			return EVS_NOMEM;
+		struct buf *text = &a->filling->text;
 		n = read(fd, text->data + text->size, room);
 		if (n < 0 && errno == EINTR)
 			continue;

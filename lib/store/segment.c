@@ -310,6 +310,23 @@ static bool join(struct frame_rest *f, uint64_t n_uuids, uint64_t size, uint8_t 
 	return true;
 }
 
+/* Step over a packed event that nobody asked for. */
+static bool pass_record(struct frame_rest *f, uint64_t n_uuids, uint64_t size)
+{
+	uint64_t unused;
+
+	if (n_uuids > (uint64_t)(f->uuids_end - f->uuids) / 16 || size < n_uuids * 16)
+		return false;
+	for (uint64_t i = 0; i < n_uuids; i++)
+		if ((f->p = get_varint(f->p, f->end, &unused)) == NULL)
+			return false;
+	if (size - n_uuids * 16 > (uint64_t)(f->end - f->p))
+		return false;
+	f->p += size - n_uuids * 16;
+	f->uuids += n_uuids * 16;
+	return true;
+}
+
 /* Read the next record of a frame into e; its bytes go behind e->bytes, which has room for the frame. */
 static bool next_record(const struct segment *s, struct frame_rest *f, struct segment_events *e)
 {
@@ -320,10 +337,12 @@ static bool next_record(const struct segment *s, struct frame_rest *f, struct se
 	    (f->p = get_varint(f->p, f->end, &revision)) == NULL || (f->p = get_varint(f->p, f->end, &delta)) == NULL ||
 	    (f->p = get_varint(f->p, f->end, &n_uuids)) == NULL)
 		return false;
-	if (index >= s->count || size > e->bytes.cap - e->bytes.size - RENDER_PAD)
+	if (index >= s->count)
 		return false;
 	r = &e->records[index];
-	if (r->body != NULL || !join(f, n_uuids, size, e->bytes.data + e->bytes.size))
+	if (e->wanted != NULL && !e->wanted[index])
+		return pass_record(f, n_uuids, size);
+	if (size > e->bytes.cap - e->bytes.size - RENDER_PAD || r->body != NULL || !join(f, n_uuids, size, e->bytes.data + e->bytes.size))
 		return false;
 	r->position = s->first + index;
 	r->revision = revision;
@@ -355,17 +374,17 @@ static int read_frame(const struct segment *s, const struct frame_entry *entry, 
 	return rest.uuids == rest.uuids_end ? EVS_OK : EVS_CORRUPT;
 }
 
-/* Mark the frames that hold wanted indexes. NULL: out of memory. */
-static uint8_t *frames_wanted(const struct segment *s, const uint32_t *wanted, size_t n_wanted)
+/* Mark the wanted indexes, and behind those marks the frames that hold them. NULL: out of memory. */
+static uint8_t *mark_wanted(const struct segment *s, const uint32_t *wanted, size_t n_wanted)
 {
-	uint8_t *marks = calloc(s->n_frames, 1);
+	uint8_t *marks = calloc((size_t)s->count + s->n_frames, 1);
 
 	if (marks == NULL)
 		return NULL;
 	for (size_t i = 0; i < n_wanted; i++) {
 		uint16_t f = wanted[i] < s->count ? get16(s->frame_of + 2 * (size_t)wanted[i]) : UINT16_MAX;
 		if (f < s->n_frames)
-			marks[f] = 1;
+			marks[wanted[i]] = marks[s->count + f] = 1;
 	}
 	return marks;
 }
@@ -406,8 +425,12 @@ int segment_read(const struct segment *s, struct zip *zip, const struct zip_dict
 	uint8_t *marks = NULL;
 	int status;
 
-	if (wanted != NULL && (marks = frames_wanted(s, wanted, n_wanted)) == NULL)
-		return EVS_NOMEM;
+	e->wanted = NULL;
+	if (wanted != NULL) {
+		if ((e->wanted = mark_wanted(s, wanted, n_wanted)) == NULL)
+			return EVS_NOMEM;
+		marks = e->wanted + s->count;
+	}
 	status = make_room(s, marks, e, bad);
 	for (uint32_t f = 0; f < s->n_frames && status == EVS_OK; f++) {
 		if (marks != NULL && !marks[f])
@@ -417,7 +440,8 @@ int segment_read(const struct segment *s, struct zip *zip, const struct zip_dict
 		if (status != EVS_OK && bad != NULL)
 			*bad = f;
 	}
-	free(marks);
+	free(e->wanted);
+	e->wanted = NULL;
 	if (status != EVS_OK)
 		return status;
 	/* Candidates ascend, so that each moves to the front over none that is still needed. */

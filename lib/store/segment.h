@@ -62,6 +62,7 @@ struct segment_events {
 	size_t n, cap;
 	struct buf bytes;      /* what the records lie in */
 	struct buf raw;        /* scratch: a frame */
+	uint8_t *wanted;       /* scratch: marks by index; NULL: all are wanted */
 };
 
 void segment_events_free(struct segment_events *e);

@@ -1,0 +1,158 @@
+#include "common/summary.h"
+
+#include <inttypes.h>
+
+#include "base/moment.h"
+#include "common/text.h"
+
+/* The moment in microseconds, rounded down. */
+static int64_t to_us(int64_t ns)
+{
+	return ns / 1000 - (ns % 1000 < 0);
+}
+
+/* ,"name":"2026-05-14T10:30:00.000000Z", or null where there are no events */
+static void put_time(struct buf *out, const char *name, const struct summary *s, int64_t us)
+{
+	char text[MOMENT_TEXT];
+
+	moment_format_us(us, text);
+	if (s->events == 0)
+		buf_printf(out, ",\"%s\":null", name);
+	else
+		buf_printf(out, ",\"%s\":\"%.*s\"", name, MOMENT_TEXT, text);
+}
+
+void summary_json(struct buf *out, const struct summary *s)
+{
+	buf_printf(out, "{\"events\":%" PRIu64 ",\"streams\":%" PRIu64 ",\"types\":%" PRIu64, s->events, s->streams,
+	           s->types);
+	put_time(out, "firstTime", s, to_us(s->first_ns));
+	put_time(out, "lastTime", s, to_us(s->last_ns));
+	put_time(out, "firstRecordedAt", s, s->first_recorded_us);
+	put_time(out, "lastRecordedAt", s, s->last_recorded_us);
+	if (s->whole) {
+		buf_printf(out, ",\"bytes\":%" PRIu64 ",\"bytesPerEvent\":", s->store.file_bytes);
+		if (s->events == 0)
+			buf_text(out, "null");
+		else
+			buf_printf(out, "%.1f", (double)s->store.file_bytes / (double)s->events);
+		buf_printf(out, ",\"segments\":%" PRIu64 ",\"tailEvents\":%" PRIu64 ",\"deadLetters\":%" PRIu64,
+		           s->store.segments, s->store.tail_events, s->store.dead_letters);
+	}
+	buf_text(out, "}\n");
+}
+
+/* A line of the table: a name and a number. */
+static void put_count(struct buf *out, const char *name, uint64_t number)
+{
+	buf_printf(out, "%-14s", name);
+	text_number(out, number);
+	buf_byte(out, '\n');
+}
+
+/* A line of the table: from when to when. */
+static void put_span(struct buf *out, const char *name, int64_t first_us, int64_t last_us)
+{
+	char first[MOMENT_TEXT], last[MOMENT_TEXT];
+
+	moment_format_us(first_us, first);
+	moment_format_us(last_us, last);
+	/* Seconds are enough for people. */
+	buf_printf(out, "%-14s%.19sZ to %.19sZ\n", name, first, last);
+}
+
+void summary_table(struct buf *out, const struct summary *s)
+{
+	put_count(out, "events", s->events);
+	put_count(out, "streams", s->streams);
+	put_count(out, "types", s->types);
+	if (s->events > 0) {
+		put_span(out, "happened", to_us(s->first_ns), to_us(s->last_ns));
+		put_span(out, "recorded", s->first_recorded_us, s->last_recorded_us);
+	}
+	if (!s->whole)
+		return;
+	buf_printf(out, "%-14s", "size");
+	text_bytes(out, s->store.file_bytes);
+	if (s->events > 0)
+		buf_printf(out, ", %.1f bytes an event", (double)s->store.file_bytes / (double)s->events);
+	buf_printf(out, "\n%-14s", "segments");
+	text_number(out, s->store.segments);
+	buf_text(out, ", and ");
+	text_number(out, s->store.tail_events);
+	buf_text(out, " events not yet in one\n");
+	put_count(out, "dead letters", s->store.dead_letters);
+}
+
+/* Take in the count of a type. */
+static int add_type(void *context, const struct evs_count *count)
+{
+	struct summary *s = context;
+	int64_t first = 0, last = 0;
+
+	moment_parse(count->first, count->first_size, &first);
+	moment_parse(count->last, count->last_size, &last);
+	if (s->types == 0 || first < s->first_ns)
+		s->first_ns = first;
+	if (s->types == 0 || last > s->last_ns)
+		s->last_ns = last;
+	s->types++;
+	s->events += count->events;
+	return 0;
+}
+
+/* Take in the count of a stream. */
+static int add_stream(void *context, const struct evs_count *count)
+{
+	((struct summary *)context)->streams += count->key != NULL;
+	return 0;
+}
+
+/* When the first selected event was recorded, or in reverse the last one. */
+static int find_recorded(struct evs_store *store, struct evs_selector selector, bool reverse, int64_t *us,
+                         struct evs_error *err)
+{
+	struct evs_read *r = NULL;
+	struct evs_event event;
+	int status;
+
+	/* With a limit the newest is not the last of all that match, but the last of those few: read up to it. */
+	bool one = !selector.has_limit || (reverse == selector.reverse && selector.limit > 0);
+
+	selector.reverse = one ? reverse : selector.reverse;
+	if (one) {
+		selector.has_limit = true;
+		selector.limit = 1;
+	}
+	status = evs_read_new(store, &selector, &r, err);
+	while (status == EVS_OK && (status = evs_read_next(r, &event, err)) == EVS_OK)
+		*us = event.recorded_us;
+	evs_read_free(r);
+	return status == EVS_END ? EVS_OK : status;
+}
+
+int summary_make(struct evs_store *store, const struct selectors *selectors, struct summary *s, struct evs_error *err)
+{
+	const struct evs_selector *selector = &selectors->selector;
+	int status;
+
+	s->whole = !selectors_any(selectors);
+	if (s->whole) {
+		status = evs_stat(store, &s->store, err);
+		s->events = s->store.events;
+		s->streams = s->store.streams;
+		s->types = s->store.types;
+		s->first_ns = s->store.first_moment_ns;
+		s->last_ns = s->store.last_moment_ns;
+		s->first_recorded_us = s->store.first_recorded_us;
+		s->last_recorded_us = s->store.last_recorded_us;
+		return status;
+	}
+	status = evs_stat_by(store, selector, EVS_BY_TYPE, add_type, s, err);
+	if (status == EVS_OK)
+		status = evs_stat_by(store, selector, EVS_BY_STREAM, add_stream, s, err);
+	if (status == EVS_OK)
+		status = find_recorded(store, *selector, false, &s->first_recorded_us, err);
+	return status == EVS_OK ? find_recorded(store, *selector, true, &s->last_recorded_us, err) : status;
+}
