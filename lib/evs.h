@@ -16,6 +16,10 @@
 extern "C" {
 #endif
 
+#if defined __GNUC__
+#pragma GCC visibility push(default) /* what follows is what libevs.so exports */
+#endif
+
 #define EVS_VERSION "0.1.0"
 #define EVS_FORMAT 1              /* of the file, evs-store(5) */
 #define EVS_LINE_MAX 16777216     /* bytes of one event's JSON */
@@ -279,6 +283,10 @@ int evs_verify(struct evs_store *store, void (*each)(void *context, const struct
  * EVS_OK, EVS_IO, EVS_FULL, EVS_NOMEM.
  */
 int evs_copy(struct evs_store *store, int fd, struct evs_error *err);
+
+#if defined __GNUC__
+#pragma GCC visibility pop
+#endif
 
 #ifdef __cplusplus
 }
