@@ -47,7 +47,7 @@ _evs_values()
 # Offer the lines of $1 that begin with $2. $3 is what of the word readline took for a word of its own before.
 _evs_offer()
 {
-	local value quote=
+	local value quote=''
 
 	[[ $2 == [\'\"]* ]] && quote=${2:0:1}
 	set -- "$1" "${2#[\'\"]}" "$3"
@@ -70,7 +70,7 @@ _evs_files()
 
 _evs()
 {
-	local tools tool table kind option= store= word glued= cur=${COMP_WORDS[COMP_CWORD]} i=1 at=$COMP_CWORD
+	local tools tool table kind option='' store='' word glued='' cur=${COMP_WORDS[COMP_CWORD]} i=1 at=$COMP_CWORD
 
 	COMPREPLY=()
 	tools=$(evs --complete 2>/dev/null)

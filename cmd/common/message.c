@@ -50,7 +50,7 @@ static void put_escaped(struct buf *out, const uint8_t *text, size_t size)
 }
 
 /* One line, one write: lines of several processes do not mix. */
-static void print(const char *format, va_list args)
+__attribute__((format(printf, 1, 0))) static void print(const char *format, va_list args)
 {
 	struct buf line = {0};
 	char *text = NULL;

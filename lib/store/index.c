@@ -19,9 +19,13 @@ int index_open(struct index *x, struct evs_store *store, struct kv_txn *txn, con
 	int status;
 
 	*x = (struct index){.store = store, .txn = txn, .state = *state, .fetch = fetch};
+	if ((x->recent = calloc(1, sizeof *x->recent)) == NULL)
+		return error_nomem(err);
 	status = kv_cursor_open(txn, KV_RUN, &c, err);
-	if (status != EVS_OK)
+	if (status != EVS_OK) {
+		index_release(x);
 		return status;
+	}
 	for (status = kv_move(c, KV_FIRST, &key, &value, err); status == EVS_OK; status = kv_move(c, KV_NEXT, &key, &value, err)) {
 		if (!array_grow(&x->runs, &x->runs_cap, x->n_runs, sizeof *x->runs)) {
 			status = error_nomem(err);
@@ -42,56 +46,21 @@ int index_open(struct index *x, struct evs_store *store, struct kv_txn *txn, con
 
 void index_release(struct index *x)
 {
+	if (x->recent != NULL)
+		recent_forget(x->recent);
+	free(x->recent);
+	x->recent = NULL;
 	free(x->runs);
 	x->runs = NULL;
 	x->n_runs = x->runs_cap = 0;
 }
 
-/* ---- the tail's tree: keys are a hash and a position ---- */
-
-static void recent_key(uint8_t key[16], uint64_t hash, uint64_t position)
-{
-	put64be(key, hash);
-	put64be(key + 8, position);
-}
-
-int index_put_recent(struct kv_txn *txn, uint64_t hash, uint64_t position, struct evs_error *err)
-{
-	uint8_t key[16];
-
-	recent_key(key, hash, position);
-	return kv_put(txn, KV_RECENT, key, sizeof key, "", 0, err);
-}
-
 int index_each_recent(const struct index *x, uint64_t hash, int (*each)(void *context, uint64_t position), void *context,
                       struct evs_error *err)
 {
-	uint8_t start[16];
-	struct kv_bytes key = {start, sizeof start}, value;
-	struct kv_cursor *c;
-	int status;
-
 	if (x->state.tail_first > x->state.last_position)
 		return EVS_OK;
-	recent_key(start, hash, 0);
-	status = kv_cursor_open(x->txn, KV_RECENT, &c, err);
-	if (status != EVS_OK)
-		return status;
-	for (status = kv_move(c, KV_AT_OR_AFTER, &key, &value, err); status == EVS_OK; status = kv_move(c, KV_NEXT, &key, &value, err)) {
-		if (key.size != 16) {
-			status = error_set(err, EVS_CORRUPT, 0, "the index of the newest events is damaged");
-			break;
-		}
-		if (get64be(key.data) != hash) {
-			status = EVS_END;
-			break;
-		}
-		status = each(context, get64be(key.data + 8));
-		if (status != EVS_OK)
-			break;
-	}
-	kv_cursor_close(c);
-	return status == EVS_END ? EVS_OK : status;
+	return recent_find(x->recent, x->txn, hash, each, context, err);
 }
 
 /* ---- events ---- */

@@ -1,5 +1,5 @@
 /*
- * The index of a store as one transaction sees it: runs over the segments, and the tail's own small tree.
+ * The index of a store as one transaction sees it: runs over the segments, and the tail's own.
  * Lookups return only what the events themselves confirm.
  */
 #ifndef EVS_STORE_INDEX_H
@@ -7,6 +7,7 @@
 
 #include "event/term.h"
 #include "store/fetch.h"
+#include "store/recent.h"
 #include "store/run.h"
 #include "store/store.h"
 
@@ -16,6 +17,7 @@ struct index {
 	struct store_state state;
 	struct run *runs; /* oldest first */
 	size_t n_runs, runs_cap;
+	struct recent *recent; /* of the tail; not const with the rest: it learns */
 	struct fetch *fetch; /* borrowed */
 };
 
@@ -23,9 +25,6 @@ struct index {
 int index_open(struct index *x, struct evs_store *store, struct kv_txn *txn, const struct store_state *state, struct fetch *fetch,
                struct evs_error *err);
 void index_release(struct index *x);
-
-/* Put a term of the tail. */
-int index_put_recent(struct kv_txn *txn, uint64_t hash, uint64_t position, struct evs_error *err);
 
 /*
  * Call each for the tail's candidates of a term, ascending. each returns EVS_OK to go on; anything else ends and

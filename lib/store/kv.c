@@ -17,10 +17,12 @@
 #define MAP_SIZE ((size_t)1 << 40) /* address space, not disk */
 #define MAP_SIZE_MIN ((size_t)1 << 32)
 #define READERS_MAX 1022
+#define NO_TABLE ((MDB_dbi)-1)
 
+/* NULL: LMDB's own table, in which it also keeps the others: a page less to write at every commit. */
 static const char *const table_names[KV_TABLES] = {
-	[KV_META] = "meta", [KV_TAIL] = "tail", [KV_RECENT] = "recent", [KV_SEGMENT] = "segment",
-	[KV_RUN] = "run",   [KV_NAME] = "name", [KV_DICT] = "dict",     [KV_DEAD] = "dead",
+	[KV_META] = NULL,  [KV_TAIL] = "tail", [KV_RECENT] = "recent", [KV_SEGMENT] = "segment",
+	[KV_RUN] = "run",  [KV_NAME] = "name", [KV_DICT] = "dict",     [KV_DEAD] = "dead",
 };
 
 struct kv {
@@ -196,42 +198,82 @@ static int open_env(struct kv *kv, const char *path, enum kv_mode mode)
 	return rc;
 }
 
-/* Find the tables; make those that are missing where writing. */
-static int open_tables(struct kv *kv, bool write)
+static int get_first(struct kv *kv, MDB_txn *txn, const struct kv_record *first)
 {
+	MDB_val k = {strlen(first->key), (void *)(uintptr_t)first->key}, v;
+
+	return mdb_get(txn, kv->tables[KV_META], &k, &v);
+}
+
+/* Find the tables. *ours: the file has them; *empty: it has nothing at all. */
+static int find_tables(struct kv *kv, const struct kv_record *first, bool *ours, bool *empty)
+{
+	MDB_stat st;
 	MDB_txn *txn;
 	int rc = mdb_txn_begin(kv->env, NULL, MDB_RDONLY, &txn);
-	bool missing = false;
 
 	if (rc != 0)
 		return rc;
 	for (unsigned i = 0; i < KV_TABLES && rc == 0; i++) {
 		rc = mdb_dbi_open(txn, table_names[i], 0, &kv->tables[i]);
 		if (rc == MDB_NOTFOUND) {
-			missing = true;
-			kv->tables[i] = 0;
+			kv->tables[i] = NO_TABLE;
 			rc = 0;
 		}
 	}
-	if (rc != 0) {
-		mdb_txn_abort(txn);
-		return rc;
+	if (rc == 0 && (rc = mdb_stat(txn, kv->tables[KV_META], &st)) == 0) {
+		rc = get_first(kv, txn, first);
+		*ours = rc == 0;
+		*empty = st.ms_entries == 0;
+		if (rc == MDB_NOTFOUND)
+			rc = 0;
 	}
-	rc = mdb_txn_commit(txn); /* keeps the handles */
-	if (rc != 0 || !missing || !write)
-		return rc;
-	rc = mdb_txn_begin(kv->env, NULL, 0, &txn);
+	if (rc == 0)
+		return mdb_txn_commit(txn); /* keeps the handles */
+	mdb_txn_abort(txn);
+	return rc;
+}
+
+/* Make the tables that are missing, and of a new file the first records: all or none. */
+static int make_tables(struct kv *kv, const struct kv_record *first, size_t n)
+{
+	MDB_txn *txn;
+	int rc = mdb_txn_begin(kv->env, NULL, 0, &txn);
+
 	if (rc != 0)
 		return rc;
 	for (unsigned i = 0; i < KV_TABLES && rc == 0; i++)
 		rc = mdb_dbi_open(txn, table_names[i], MDB_CREATE, &kv->tables[i]);
+	if (rc == 0 && get_first(kv, txn, first) == MDB_NOTFOUND) { /* another process may have been quicker */
+		for (size_t i = 0; i < n && rc == 0; i++) {
+			MDB_val k = {strlen(first[i].key), (void *)(uintptr_t)first[i].key};
+			MDB_val v = {first[i].size, (void *)(uintptr_t)first[i].value};
+			rc = mdb_put(txn, kv->tables[KV_META], &k, &v, 0);
+		}
+	}
 	if (rc == 0)
 		return mdb_txn_commit(txn);
 	mdb_txn_abort(txn);
 	return rc;
 }
 
-int kv_open(const char *path, enum kv_mode mode, struct kv **out, struct evs_error *err)
+/* Find the tables, or make them. */
+static int open_tables(struct kv *kv, enum kv_mode mode, const struct kv_record *first, size_t n)
+{
+	bool ours = false, empty = false, missing = false;
+	int rc = find_tables(kv, first, &ours, &empty);
+
+	if (rc != 0)
+		return rc;
+	if (!ours && !(empty && mode == KV_CREATE))
+		return MDB_INVALID;
+	for (unsigned i = 0; i < KV_TABLES; i++)
+		missing |= kv->tables[i] == NO_TABLE;
+	return missing && mode != KV_READ ? make_tables(kv, first, n) : 0;
+}
+
+int kv_open(const char *path, enum kv_mode mode, const struct kv_record *first, size_t n, struct kv **out,
+            struct evs_error *err)
 {
 	struct kv *kv = calloc(1, sizeof *kv);
 	bool create;
@@ -253,7 +295,7 @@ int kv_open(const char *path, enum kv_mode mode, struct kv **out, struct evs_err
 	mdb_env_stat(kv->env, &st);
 	kv->page_size = st.ms_psize;
 	mdb_reader_check(kv->env, &dead);
-	rc = open_tables(kv, mode != KV_READ);
+	rc = open_tables(kv, mode, first, n);
 	if (rc != 0) {
 		status = fail(err, rc, create ? "create the store" : "open the store");
 		goto failed;
@@ -358,7 +400,7 @@ int kv_get(struct kv_txn *txn, enum kv_table table, const void *key, size_t key_
 	MDB_val k = {key_size, (void *)(uintptr_t)key}, v;
 	int rc;
 
-	if (txn->kv->tables[table] == 0)
+	if (txn->kv->tables[table] == NO_TABLE)
 		return EVS_END;
 	rc = mdb_get(txn->txn, txn->kv->tables[table], &k, &v);
 	if (rc == MDB_NOTFOUND)
@@ -412,7 +454,7 @@ uint64_t kv_count(struct kv_txn *txn, enum kv_table table)
 {
 	MDB_stat st;
 
-	if (txn->kv->tables[table] == 0 || mdb_stat(txn->txn, txn->kv->tables[table], &st) != 0)
+	if (txn->kv->tables[table] == NO_TABLE || mdb_stat(txn->txn, txn->kv->tables[table], &st) != 0)
 		return 0;
 	return st.ms_entries;
 }
@@ -425,7 +467,7 @@ int kv_cursor_open(struct kv_txn *txn, enum kv_table table, struct kv_cursor **o
 	*out = NULL;
 	if (c == NULL)
 		return error_nomem(err);
-	if (txn->kv->tables[table] != 0) {
+	if (txn->kv->tables[table] != NO_TABLE) {
 		rc = mdb_cursor_open(txn->txn, txn->kv->tables[table], &c->cursor);
 		if (rc != 0) {
 			free(c);

@@ -27,11 +27,20 @@ struct kv_bytes {
 
 enum kv_mode { KV_READ, KV_WRITE, KV_CREATE };
 
+/* A record that a new file begins with, in KV_META. */
+struct kv_record {
+	const char *key;
+	const void *value;
+	size_t size;
+};
+
 /*
- * Open the file. EVS_NO_STORE: there is none; EVS_NOT_STORE: it is empty, truncated or another kind of file
- * (left untouched). KV_CREATE makes one that is missing or empty.
+ * Open the file. EVS_NO_STORE: there is none; EVS_NOT_STORE: it is empty or another kind of file (left untouched);
+ * EVS_CORRUPT: it is truncated. KV_CREATE makes one that is missing or empty, tables and the n records of `first`
+ * in one transaction; a file that lacks the key of first[0] is not one of ours.
  */
-int kv_open(const char *path, enum kv_mode mode, struct kv **out, struct evs_error *err);
+int kv_open(const char *path, enum kv_mode mode, const struct kv_record *first, size_t n, struct kv **out,
+            struct evs_error *err);
 void kv_close(struct kv *kv);
 
 /* A writing transaction waits for the one before it, in any process. */

@@ -355,9 +355,13 @@ int seal_add(struct seal *s, struct kv_txn *txn, struct store_state *state, stru
 
 static int put_tail(struct seal *s, struct kv_txn *txn, struct store_state *state, struct evs_error *err)
 {
+	struct recent_writer recent = {0};
 	struct buf value = {0};
-	int status = EVS_OK;
+	int status;
 
+	if (s->n_items == 0)
+		return EVS_OK;
+	status = recent_begin(&recent, txn, err);
 	for (size_t i = 0; i < s->n_items && status == EVS_OK; i++) {
 		const struct seal_item *item = &s->items[i];
 		struct store_key key = store_key(item->record.position);
@@ -366,11 +370,12 @@ static int put_tail(struct seal *s, struct kv_txn *txn, struct store_state *stat
 		status = value.failed ? error_nomem(err) :
 		                        kv_append(txn, KV_TAIL, key.bytes, sizeof key.bytes, value.data, value.size, err);
 		if (status == EVS_OK)
-			status = index_put_recent(txn, item->event, item->record.position, err);
-		for (uint32_t t = 0; t < item->n_terms && status == EVS_OK; t++)
-			status = index_put_recent(txn, item->terms[t], item->record.position, err);
+			status = recent_add(&recent, txn, item->record.position, item->event, item->terms, item->n_terms, err);
 		state->tail_bytes += item->record.size;
 	}
+	if (status == EVS_OK)
+		status = recent_end(&recent, txn, err);
+	recent_release(&recent);
 	buf_free(&value);
 	return status;
 }

@@ -22,19 +22,24 @@ struct store_key store_key(uint64_t number)
 
 /* ---- meta ---- */
 
-/* format: version, seed, when it was made. */
-static int make_format(struct evs_store *s, struct kv_txn *txn, struct evs_error *err)
+static void encode_state(const struct store_state *state, uint8_t record[STATE_BYTES])
 {
-	struct store_state state = {.tail_first = 1, .next_dead = 1};
-	uint8_t record[FORMAT_BYTES] = {0};
-	int status;
+	put64(record, state->last_position);
+	put64(record + 8, (uint64_t)state->last_recorded);
+	put64(record + 16, state->tail_first);
+	put64(record + 24, state->tail_bytes);
+	put64(record + 32, state->next_dead);
+	put64(record + 40, state->streams);
+	put64(record + 48, state->dict);
+}
 
-	random_bytes(&s->seed, sizeof s->seed);
+/* format: version, seed, when it was made. */
+static void new_format(uint8_t record[FORMAT_BYTES])
+{
+	memset(record, 0, FORMAT_BYTES);
 	put32(record, EVS_FORMAT);
-	put64(record + 8, s->seed);
+	random_bytes(record + 8, 8);
 	put64(record + 16, (uint64_t)moment_now_us());
-	status = kv_put(txn, KV_META, format_key, strlen(format_key), record, sizeof record, err);
-	return status == EVS_OK ? store_put_state(txn, &state, err) : status;
 }
 
 static int read_format(struct evs_store *s, struct kv_txn *txn, struct evs_error *err)
@@ -59,13 +64,7 @@ int store_put_state(struct kv_txn *txn, const struct store_state *state, struct 
 {
 	uint8_t record[STATE_BYTES];
 
-	put64(record, state->last_position);
-	put64(record + 8, (uint64_t)state->last_recorded);
-	put64(record + 16, state->tail_first);
-	put64(record + 24, state->tail_bytes);
-	put64(record + 32, state->next_dead);
-	put64(record + 40, state->streams);
-	put64(record + 48, state->dict);
+	encode_state(state, record);
 	return kv_put(txn, KV_META, state_key, strlen(state_key), record, sizeof record, err);
 }
 
@@ -198,31 +197,25 @@ int store_renew(struct evs_store *s, struct kv_txn *txn, struct store_state *sta
 
 /* ---- open and close ---- */
 
-/* Find out what the file is; make it a store where it is to become one. */
-static int identify(struct evs_store *s, struct evs_error *err)
+/* Open the file; a new one begins as an empty store. */
+static int open_file(struct evs_store *s, enum kv_mode mode, struct evs_error *err)
 {
+	const struct store_state empty = {.tail_first = 1, .next_dead = 1};
+	uint8_t format[FORMAT_BYTES], state[STATE_BYTES];
+	const struct kv_record first[] = {{format_key, format, sizeof format}, {state_key, state, sizeof state}};
 	struct kv_txn *txn;
-	int status = kv_begin(s->kv, false, &txn, err);
+	int status;
 
+	new_format(format);
+	encode_state(&empty, state);
+	status = kv_open(s->path, mode, first, 2, &s->kv, err);
+	if (status == EVS_OK)
+		status = kv_begin(s->kv, false, &txn, err);
 	if (status != EVS_OK)
 		return status;
 	status = read_format(s, txn, err);
 	kv_abort(txn);
-	if (status != EVS_END)
-		return status;
-	if (!s->writable)
-		return error_set(err, EVS_NOT_STORE, 0, "not an evs store");
-	status = kv_begin(s->kv, true, &txn, err);
-	if (status != EVS_OK)
-		return status;
-	status = read_format(s, txn, err); /* another process may have been quicker */
-	if (status == EVS_END) {
-		status = make_format(s, txn, err);
-		if (status == EVS_OK)
-			return kv_commit(txn, err);
-	}
-	kv_abort(txn);
-	return status;
+	return status == EVS_END ? error_set(err, EVS_NOT_STORE, 0, "not an evs store") : status;
 }
 
 int evs_open(const char *path, int flags, struct evs_store **out, struct evs_error *err)
@@ -241,9 +234,7 @@ int evs_open(const char *path, int flags, struct evs_store **out, struct evs_err
 	if (s->path == NULL || s->names == NULL)
 		status = error_nomem(err);
 	else
-		status = kv_open(path, mode, &s->kv, err);
-	if (status == EVS_OK)
-		status = identify(s, err);
+		status = open_file(s, mode, err);
 	if (status != EVS_OK) {
 		evs_close(s);
 		return status;

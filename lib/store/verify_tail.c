@@ -6,8 +6,9 @@
 #include "base/bytes.h"
 #include "base/error.h"
 #include "store/fetch.h"
+#include "store/recent.h"
 
-/* An entry of the tail's index. */
+/* An entry of the tail's index: the higher half of a term's hash. */
 struct entry {
 	uint64_t hash, position;
 };
@@ -23,7 +24,7 @@ static bool add_entry(struct entries *s, uint64_t hash, uint64_t position)
 {
 	if (!array_grow(&s->list, &s->cap, s->n, sizeof *s->list))
 		return false;
-	s->list[s->n++] = (struct entry){hash, position};
+	s->list[s->n++] = (struct entry){hash >> 32, position};
 	return true;
 }
 
@@ -155,31 +156,44 @@ static void note_stray(struct verify *v, const struct entries *s, const struct e
 		              outside ? "which the tail does not have" : "where no such term is");
 }
 
+/* Sort, and drop doubles: a tag may be there twice. */
+static void tidy(struct entries *s)
+{
+	size_t n = 0;
+
+	if (s->n > 0)
+		qsort(s->list, s->n, sizeof *s->list, by_entry);
+	for (size_t i = 0; i < s->n; i++)
+		if (n == 0 || compare(&s->list[n - 1], &s->list[i]) != 0)
+			s->list[n++] = s->list[i];
+	s->n = n;
+}
+
+static int note_entry(void *context, uint32_t half, uint64_t position)
+{
+	return add_entry(context, (uint64_t)half << 32, position) ? EVS_OK : EVS_NOMEM;
+}
+
 /* Both are sorted: step through them together. */
 static int check_index(struct verify *v, const struct entries *s)
 {
-	struct kv_bytes key = {NULL, 0}, value;
-	struct kv_cursor *c;
+	struct entries found = {0};
 	size_t i = 0;
-	int status = kv_cursor_open(v->txn, KV_RECENT, &c, v->err);
+	int status = recent_all(v->txn, note_entry, &found, v->err);
 
-	if (status == EVS_OK)
-		status = kv_move(c, KV_FIRST, &key, &value, v->err);
-	for (; status == EVS_OK; status = kv_move(c, KV_NEXT, &key, &value, v->err)) {
-		struct entry found = {0, 0};
-		v->result->entries++;
-		if (key.size == 16)
-			found = (struct entry){get64be(key.data), get64be(key.data + 8)};
-		for (; i < s->n && compare(&s->list[i], &found) < 0; i++)
+	v->result->entries += found.n;
+	tidy(&found);
+	for (size_t k = 0; k < found.n; k++) {
+		for (; i < s->n && compare(&s->list[i], &found.list[k]) < 0; i++)
 			note_missing(v, &s->list[i]);
-		if (i < s->n && compare(&s->list[i], &found) == 0)
+		if (i < s->n && compare(&s->list[i], &found.list[k]) == 0)
 			i++;
 		else
-			note_stray(v, s, &found);
+			note_stray(v, s, &found.list[k]);
 	}
-	kv_cursor_close(c);
-	if (status != EVS_END)
-		return verify_unreadable(v, status, "the index of the newest events");
+	free(found.list);
+	if (status != EVS_OK)
+		return status == EVS_NOMEM ? error_nomem(v->err) : verify_unreadable(v, status, "the index of the newest events");
 	for (; i < s->n; i++)
 		note_missing(v, &s->list[i]);
 	return EVS_OK;
@@ -188,15 +202,9 @@ static int check_index(struct verify *v, const struct entries *s)
 int verify_tail(struct verify *v)
 {
 	struct entries s = {0};
-	size_t n = 0;
 	int status = check_events(v, &s);
 
-	if (s.n > 0)
-		qsort(s.list, s.n, sizeof *s.list, by_entry);
-	for (size_t i = 0; i < s.n; i++) /* a tag may be there twice */
-		if (n == 0 || compare(&s.list[n - 1], &s.list[i]) != 0)
-			s.list[n++] = s.list[i];
-	s.n = n;
+	tidy(&s);
 	if (status == EVS_OK)
 		status = check_index(v, &s);
 	free(s.list);
