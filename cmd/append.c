@@ -291,6 +291,8 @@ static int cmd_append(int argc, char **argv)
 		status = message_usage("--after belongs to --fail-if");
 	else if (!check_inputs(given.list + 1, given.n - 1))
 		status = STATUS_FAILED;
+	else if (evs_append_check(&args.append, &err) != EVS_OK)
+		status = message_failure(given.list[0], &err);
 	else if (evs_open(given.list[0], args.no_create ? EVS_WRITE : EVS_CREATE, &store, &err) != EVS_OK)
 		status = message_failure(given.list[0], &err);
 	else

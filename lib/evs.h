@@ -128,6 +128,9 @@ struct evs_append_result {
 
 struct evs_append;
 
+/* Whether options make sense, without a store: EVS_OK, EVS_USAGE, EVS_NOMEM. evs_append_new asks too. */
+int evs_append_check(const struct evs_append_options *options, struct evs_error *err);
+
 /*
  * Begin an append.
  *

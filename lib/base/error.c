@@ -4,18 +4,35 @@
 #include <stdio.h>
 #include <string.h>
 
-/* Copy text into dst[size], control bytes as \xNN, always terminated. */
+/* Bytes of the UTF-8 character at s, 0 when it is none (RFC 3629). */
+static size_t utf8_size(const unsigned char *s)
+{
+	size_t n = s[0] < 0x80 ? 1 : s[0] >= 0xc2 && s[0] < 0xe0 ? 2 : s[0] >= 0xe0 && s[0] < 0xf0 ? 3 : s[0] >= 0xf0 && s[0] < 0xf5 ? 4 : 0;
+
+	for (size_t i = 1; i < n; i++)
+		if ((s[i] & 0xc0) != 0x80)
+			return 0;
+	if ((s[0] == 0xe0 && s[1] < 0xa0) || (s[0] == 0xed && s[1] >= 0xa0) || (s[0] == 0xf0 && s[1] < 0x90) ||
+	    (s[0] == 0xf4 && s[1] >= 0x90))
+		return 0;
+	return n;
+}
+
+/* Copy text into dst[size]; control bytes and what is no UTF-8 as \xNN. Always terminated. */
 static void copy_escaped(char *dst, size_t size, const char *text)
 {
 	static const char hex[] = "0123456789abcdef";
 	size_t n = 0;
 
-	for (; *text != '\0'; text++) {
+	while (*text != '\0') {
 		unsigned char c = (unsigned char)*text;
-		if (c >= 0x20 && c != 0x7f) {
-			if (n + 1 >= size)
+		size_t whole = c < 0x20 || c == 0x7f ? 0 : utf8_size((const unsigned char *)text);
+		if (whole > 0) {
+			if (n + whole >= size)
 				break;
-			dst[n++] = (char)c;
+			memcpy(dst + n, text, whole);
+			n += whole;
+			text += whole;
 		} else {
 			if (n + 4 >= size)
 				break;
@@ -23,6 +40,7 @@ static void copy_escaped(char *dst, size_t size, const char *text)
 			dst[n++] = 'x';
 			dst[n++] = hex[c >> 4];
 			dst[n++] = hex[c & 15];
+			text++;
 		}
 	}
 	dst[n] = '\0';

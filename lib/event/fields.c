@@ -202,22 +202,22 @@ static bool put_top(struct buf *out, const struct names *names, const struct nod
 	char text[UUID_TEXT > MOMENT_TEXT ? UUID_TEXT : MOMENT_TEXT];
 	const uint8_t *end = r->body + r->size, *p;
 
-	if (strcmp(key, "position") == 0) {
+	if (strcmp(key, "position") == 0 && n->whole) {
 		buf_printf(out, "%llu", (unsigned long long)r->position);
 		return true;
 	}
-	if (strcmp(key, "revision") == 0) {
+	if (strcmp(key, "revision") == 0 && n->whole) {
 		if (r->revision != 0)
 			buf_printf(out, "%llu", (unsigned long long)r->revision);
 		return r->revision != 0;
 	}
-	if (strcmp(key, "recordedAt") == 0) {
+	if (strcmp(key, "recordedAt") == 0 && n->whole) {
 		moment_format_us(r->recorded_us, text);
 		render_string(out, (const uint8_t *)text, MOMENT_TEXT);
 		return true;
 	}
 	for (unsigned f = 0; f < VIEW_TEXTS; f++) {
-		if (v->texts[f].kind == TEXT_NAME && strcmp(key, name_fixed_text(f)) == 0) {
+		if (n->whole && v->texts[f].kind == TEXT_NAME && strcmp(key, name_fixed_text(f)) == 0) {
 			struct span s = view_span(&v->texts[f], names, text);
 			render_string(out, (const uint8_t *)s.text, s.size);
 			return true;

@@ -433,7 +433,7 @@ static int put_envelope(struct build *b, unsigned field, yyjson_val *v)
 	if (field == NAME_POSITION || field == NAME_REVISION || field == NAME_RECORDED_AT)
 		return EVS_OK; /* the store's to say */
 	if (b->present & 1u << field)
-		return error_set(b->err, EVS_BAD_EVENT, 0, "field '%s' is there twice", name_get(b->parser->names, field)->text);
+		return error_set(b->err, EVS_BAD_EVENT, 0, "field '%s' is there twice", name_fixed_text(field));
 	status = check_field(b, field, v);
 	if (status != EVS_OK)
 		return status;
@@ -621,6 +621,14 @@ static int put_embedded(struct build *b, unsigned field, yyjson_val *v)
 	return status;
 }
 
+/* Whether a name is one of the envelope's, in evs's spelling. */
+static bool is_envelope(const struct parser *p, const char *text, size_t size)
+{
+	int number = name_find(p->names, text, size);
+
+	return number >= 0 && number < NAME_FIXED - 1;
+}
+
 static int put_cloudevent(struct build *b, yyjson_val *root)
 {
 	size_t i, n;
@@ -634,7 +642,9 @@ static int put_cloudevent(struct build *b, yyjson_val *root)
 		int number = attribute_of(text, size, value), status = EVS_OK;
 		if (number == -2 || (number >= 0 && yyjson_is_null(value) && number != NAME_DATA))
 			continue; /* "a null attribute is an absent one" (JSON format, 2.2) */
-		if (number == -1) {
+		if (number == -1 && is_envelope(b->parser, text, size)) {
+			status = error_set(b->err, EVS_BAD_EVENT, 0, "no CloudEvents attribute: their names are lower-case letters and digits");
+		} else if (number == -1) {
 			put_key(b->parser, &b->o, text, size);
 			b->n++;
 			status = put_field(b->parser, &b->o, value) ? EVS_OK : too_deep(b);
@@ -759,9 +769,11 @@ static yyjson_doc *read_doc(struct parser *p, const char *text, size_t size, str
 	if (doc == NULL && why.code == YYJSON_READ_ERROR_MEMORY_ALLOCATION)
 		error_nomem(err);
 	else if (doc == NULL)
-		error_set(err, EVS_BAD_EVENT, 0, "column %zu: %s", why.pos + 1,
+		error_set(err, EVS_BAD_EVENT, 0, "column %zu: %s%s", why.pos + 1,
+		          why.code == YYJSON_READ_ERROR_UNEXPECTED_END || why.code == YYJSON_READ_ERROR_UNEXPECTED_CONTENT ? "" : "no JSON: ",
 		          why.code == YYJSON_READ_ERROR_UNEXPECTED_END ? "the line ends inside a JSON value; an event is one line" :
-		                                                         why.msg);
+		          why.code == YYJSON_READ_ERROR_UNEXPECTED_CONTENT ? "more follows the JSON object; an event is one line" :
+		                                                             why.msg);
 	return doc;
 }
 
@@ -779,7 +791,7 @@ int parse_line(struct parser *p, const char *line, size_t size, struct buf *out,
 
 	*info = (struct parsed){0};
 	if (size > PARSE_LINE_MAX)
-		return error_set(err, EVS_BAD_EVENT, 0, "the line has %zu bytes, over the limit of 16 MiB", size);
+		return error_set(err, EVS_BAD_EVENT, 0, "the line is longer than 16 MiB");
 	for (size_t i = 0; i < rules->n_tags; i++)
 		room += strlen(rules->tags[i]) + 8;
 	for (unsigned i = 0; i < NAME_FIXED; i++)

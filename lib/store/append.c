@@ -46,6 +46,7 @@ struct evs_append {
 	struct buf texts[TEXTS_MAX]; /* memory for more of it; under texts_lock */
 	size_t n_texts;
 	bool discarding;       /* the rest of a line that is too long */
+	bool at_start;         /* of an input: a byte order mark is no part of its first line */
 	uint64_t line;         /* the next chunk's first */
 	uint64_t bytes;        /* read */
 	uint64_t since_pause;
@@ -82,6 +83,16 @@ static int set_rules(struct evs_append *a, struct evs_error *err)
 		status = error_set(err, EVS_USAGE, 0, "--after belongs to --fail-if");
 	a->rules.fail_if = a->query;
 	a->rules.whole = o->atomic || o->expect != EVS_EXPECT_ANY || o->fail_if != NULL;
+	return status;
+}
+
+int evs_append_check(const struct evs_append_options *options, struct evs_error *err)
+{
+	struct evs_append a = {.options = *options};
+	int status = set_rules(&a, err);
+
+	query_free(a.query);
+	parse_rules_release(&a.parse);
 	return status;
 }
 
@@ -233,7 +244,8 @@ static int end_at(struct evs_append *a, int status, struct evs_error *err)
 	commit_result(a->commit, &done);
 	if (err != NULL) {
 		n = strlen(err->message);
-		snprintf(err->message + n, sizeof err->message - n, "; %llu events before it are committed",
+		snprintf(err->message + n, sizeof err->message - n, done.events == 1 ? "; %llu event before it is committed" :
+		                                                                       "; %llu events before it are committed",
 		         (unsigned long long)done.events);
 	}
 	return status;
@@ -300,6 +312,9 @@ static int submit(struct evs_append *a, size_t n, struct evs_error *err)
 
 	if (n == 0)
 		return EVS_OK;
+	if (a->at_start && n >= 3 && memcmp(chunk->text.data, "\xef\xbb\xbf", 3) == 0)
+		memcpy(chunk->text.data, "   ", 3); /* white space, so that columns stay */
+	a->at_start = false;
 	if (n < chunk->text.size) {
 		rest = get_chunk(a);
 		if (rest != NULL)
@@ -446,6 +461,7 @@ static int begin_input(struct evs_append *a, struct evs_error *err)
 	if (a->failed)
 		return error_set(err, EVS_USAGE, 0, "the append has failed before");
 	a->line = 1;
+	a->at_start = true;
 	return EVS_OK;
 }
 

@@ -9,7 +9,7 @@
 #include "store/seal.h"
 
 enum {
-	BATCH_EVENTS = 250000,     /* eight such batches are a run of RUN_EVENTS_MAX */
+	BATCH_EVENTS = 125000,     /* sixteen such batches are a run of RUN_EVENTS_MAX */
 	BATCH_BYTES = 64 << 20,    /* packed */
 	LOOK_AHEAD = 12,           /* how far ahead filters are brought near */
 };
@@ -464,6 +464,8 @@ static int add_event(struct commit *c, struct chunk *chunk, struct staged *s, ui
 		item.uuids = (const uint32_t *)(const void *)chunk->uuids.data + s->uuids_at;
 	s->position = ++c->state.last_position;
 	s->revision = entry == STREAM_NONE ? 0 : ++c->streams.entries[entry].revision;
+	if (s->time_made && s->moment / 1000 > c->now)
+		c->now = s->moment / 1000; /* nothing is recorded before it happened */
 	item.record = (struct record){s->position, s->revision, c->now, chunk->packed.data + s->at, s->size};
 	if (!add_member(c, chunk, s))
 		return error_nomem(err);

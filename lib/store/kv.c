@@ -288,7 +288,7 @@ int kv_open(const char *path, enum kv_mode mode, const struct kv_record *first, 
 		goto failed;
 	rc = open_env(kv, path, mode);
 	if (rc != 0) {
-		status = fail(err, rc, create ? "create the store" : "open the store");
+		status = fail(err, rc, create ? "create the store" : "open the store, or the -lock file beside it");
 		goto failed;
 	}
 	mdb_env_get_fd(kv->env, &kv->fd);

@@ -20,13 +20,19 @@ enum {
 	FRAME_EVENTS = 32,    /* what looking up one event is worth */
 };
 
+/* Where an event's text ends in its slot's. */
+struct text_end {
+	size_t at;
+	uint64_t position;
+};
+
 /* A piece and what came of it. */
 struct slot {
 	struct task task; /* first: the pool gives it back */
 	struct evs_read *read;
 	struct piece piece;
 	struct buf out;   /* text, or packed events with RENDER_PAD behind each */
-	size_t *ends;     /* of each event's text */
+	struct text_end *ends;
 	struct record *records;
 	size_t n, ends_cap, records_cap;
 	int status;
@@ -102,7 +108,7 @@ static int resolve_stream(struct evs_read *r, struct index *x, bool *none, struc
 		status = error_nomem(err);
 	if (status == EVS_OK && types.n > 1) {
 		buf_byte(&types.text, 0);
-		status = error_set(err, EVS_AMBIGUOUS, 0, "stream '%.100s' is there in several aggregate types: %.300s; add --aggregate-type",
+		status = error_set(err, EVS_AMBIGUOUS, 0, "stream '%.100s' is there in several aggregate types: %.300s; add --aggregate-type (\"\" for none)",
 		                   s->stream, (const char *)types.text.data);
 	}
 	if (status == EVS_OK && types.n == 1 && types.has_type) {
@@ -279,7 +285,7 @@ static bool take_text(void *context, const struct record *record)
 			                         (unsigned long long)record->position);
 		return false;
 	}
-	slot->ends[slot->n++] = slot->out.size;
+	slot->ends[slot->n++] = (struct text_end){slot->out.size, record->position};
 	return true;
 }
 
@@ -464,6 +470,8 @@ int evs_read_next(struct evs_read *r, struct evs_event *event, struct evs_error 
 	record = &r->current->records[r->reverse ? r->current->n - 1 - r->next : r->next];
 	r->next++;
 	r->left--;
+	if (r->has_limit && r->left == 0 && !r->reverse)
+		r->high = record->position;
 	*event = (struct evs_event){record->position, record->revision, record->recorded_us, record->body, record->size};
 	return EVS_OK;
 }
@@ -475,8 +483,8 @@ static bool reverse_texts(struct evs_read *r, const struct slot *slot, size_t n)
 {
 	r->reversed.size = 0;
 	for (size_t i = slot->n; i-- > slot->n - n;) {
-		size_t from = i == 0 ? 0 : slot->ends[i - 1];
-		buf_put(&r->reversed, slot->out.data + from, slot->ends[i] - from);
+		size_t from = i == 0 ? 0 : slot->ends[i - 1].at;
+		buf_put(&r->reversed, slot->out.data + from, slot->ends[i].at - from);
 	}
 	return !r->reversed.failed;
 }
@@ -494,10 +502,12 @@ int evs_read_render(struct evs_read *r, enum evs_format format, const char *fiel
 	while (status == EVS_OK && !(r->has_limit && r->left == 0) && (status = next_slot(r, &slot, err)) == EVS_OK) {
 		size_t n = r->has_limit && slot->n > r->left ? r->left : slot->n;
 		const void *text = slot->out.data;
-		size_t size = n == 0 ? 0 : slot->ends[n - 1];
+		size_t size = n == 0 ? 0 : slot->ends[n - 1].at;
 		if (n == 0)
 			continue;
 		r->left -= n;
+		if (r->has_limit && r->left == 0 && !r->reverse)
+			r->high = slot->ends[n - 1].position;
 		if (r->reverse) {
 			if (!reverse_texts(r, slot, n)) {
 				status = error_nomem(err);

@@ -474,14 +474,15 @@ int seal_flush(struct seal *s, struct kv_txn *txn, struct store_state *state, st
 
 /* ---- merging runs ---- */
 
-enum { MERGE_WIDTH = 8, MERGE_LEAST = 4 };
+enum { MERGE_WIDTH = 16, MERGE_LEAST = 4, TIERS = 3 };
 
-/* Runs of about the same size are merged when MERGE_WIDTH of them have come together. */
+/* Runs of about the same size are merged when MERGE_WIDTH of them have come together; a full batch is of tier 1. */
 static unsigned tier(uint32_t count)
 {
+	static const uint32_t limits[TIERS] = {16u << 10, 160u << 10, 1u << 20};
 	unsigned t = 0;
 
-	for (uint32_t limit = 16u << 10; t < 3 && count >= limit; limit *= 8)
+	while (t < TIERS && count >= limits[t])
 		t++;
 	return t;
 }
@@ -489,7 +490,7 @@ static unsigned tier(uint32_t count)
 /* Find runs to merge among the newest: from *begin, *n of them. */
 static bool find_mergeable(const struct index *x, size_t *begin, size_t *n)
 {
-	for (unsigned t = 0; t < 3; t++) {
+	for (unsigned t = 0; t < TIERS; t++) {
 		size_t from = x->n_runs;
 		uint64_t events = 0, entries = 0;
 		while (from > 0 && tier(x->runs[from - 1].count) <= t)

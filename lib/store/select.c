@@ -150,7 +150,7 @@ static bool aggregate_matches(struct select *s, const struct text *type)
 	bool yes;
 
 	if (type->kind == TEXT_NONE)
-		return false;
+		return s->aggregate_type[0] == '\0';
 	if (type->kind == TEXT_NAME && s->aggregate_known[type->name] != NOT_ASKED)
 		return s->aggregate_known[type->name] == YES;
 	span = view_span(type, s->store->names, scratch);
@@ -285,7 +285,10 @@ size_t select_groups(const struct select *s, struct select_group *groups, size_t
 	if (s->stream != NULL && s->aggregate_type != NULL) {
 		uint8_t uuid[16];
 		struct text type = stored_type(s, s->aggregate_type, uuid);
-		add_group(groups, cap, &n, term_stream(seed, term_hash(seed, TERM_AGGREGATE, &s->stream_text, names), &type, names));
+		uint64_t aggregate = term_hash(seed, TERM_AGGREGATE, &s->stream_text, names);
+		add_group(groups, cap, &n, term_stream(seed, aggregate, &type, names));
+		if (s->aggregate_type[0] == '\0') /* "" stands for no type too */
+			groups[n - 1].hashes[groups[n - 1].n++] = term_stream(seed, aggregate, &(struct text){.kind = TEXT_NONE}, names);
 	}
 	if (s->correlation != NULL)
 		add_group(groups, cap, &n, term_hash(seed, TERM_CORRELATION, &s->correlation_text, names));

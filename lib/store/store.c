@@ -10,7 +10,7 @@
 
 /* The records of `meta`; evs-store(5). */
 static const char format_key[] = "format", state_key[] = "state";
-enum { FORMAT_BYTES = 32, STATE_BYTES = 56 };
+enum { FORMAT_BYTES = 32, STATE_BYTES = 48 };
 
 struct store_key store_key(uint64_t number)
 {
@@ -29,8 +29,7 @@ static void encode_state(const struct store_state *state, uint8_t record[STATE_B
 	put64(record + 16, state->tail_first);
 	put64(record + 24, state->tail_bytes);
 	put64(record + 32, state->next_dead);
-	put64(record + 40, state->streams);
-	put64(record + 48, state->dict);
+	put64(record + 40, state->dict);
 }
 
 /* format: version, seed, when it was made. */
@@ -82,8 +81,7 @@ static int read_state(struct kv_txn *txn, struct store_state *state, struct evs_
 	state->tail_first = get64(v.data + 16);
 	state->tail_bytes = get64(v.data + 24);
 	state->next_dead = get64(v.data + 32);
-	state->streams = get64(v.data + 40);
-	state->dict = (uint32_t)get64(v.data + 48);
+	state->dict = (uint32_t)get64(v.data + 40);
 	if (state->tail_first == 0 || state->tail_first > state->last_position + 1 || state->dict >= STORE_DICTS)
 		return error_set(err, EVS_CORRUPT, 0, "the store's state record is damaged");
 	return EVS_OK;

@@ -32,7 +32,6 @@ struct store_state {
 	uint64_t tail_first;    /* the position of the first event in the tail; last_position + 1 when it is empty */
 	uint64_t tail_bytes;    /* packed */
 	uint64_t next_dead;     /* the number of the next dead letter */
-	uint64_t streams;       /* how many there are */
 	uint32_t dict;          /* the dictionary that new segments use; 0: none yet */
 };
 
