@@ -516,13 +516,18 @@ static size_t fields_added(const struct parse_rules *rules)
 	return n + rules->mapped;
 }
 
+#define MADE_FIELDS (1u << NAME_EVENT_ID | 1u << NAME_TIMESTAMP)
+
 /* eventId and timestamp, where they are absent. The content from start on is what a made id is made of. */
 static int put_made(struct build *b, uint8_t *start, size_t header)
 {
 	char time[MOMENT_TEXT];
-	int64_t now = moment_now_us();
 	uint8_t uuid[16];
+	int64_t now;
 
+	if ((b->present & MADE_FIELDS) == MADE_FIELDS)
+		return EVS_OK;
+	now = moment_now_us();
 	if (!(b->present & 1u << NAME_EVENT_ID)) {
 		if (b->parser->rules->hash_ids) {
 			put_header(start, header, b->n);

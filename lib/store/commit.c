@@ -320,6 +320,7 @@ static int check_duplicate(struct commit *c, const struct chunk *chunk, struct s
 	if (m != NULL)
 		return compare(c, chunk, s, m->chunk->packed.data + m->staged->at, m->staged->size, m->staged->position,
 		               m->staged->revision, err);
+	ask_runs = ask_runs && index_may_have_event(&c->index, s->terms.event);
 	if (s->id_made || (!ask_runs && c->state.tail_first > c->state.last_position))
 		return EVS_OK;
 	if (!event_id_of(chunk->packed.data + s->at, s->size, &id))

@@ -461,7 +461,9 @@ bool run_open(struct run *r, const uint8_t *bytes, size_t size)
 		return false;
 	need += 8 * (uint64_t)r->n_words + 4 * ((UINT64_C(1) << r->event_bits) + (UINT64_C(1) << r->stream_bits) + (UINT64_C(1) << r->term_bits) + 3);
 	need += event_bytes + stream_bytes + term_bytes;
-	if (need != size)
+	/* Every entry takes so many bytes at least: counts cannot be greater than what is there. */
+	if (need != size || (uint64_t)r->n_events * (fragment_bytes(r->event_bits) + POSITION_BYTES) > event_bytes ||
+	    r->n_terms > term_bytes || (uint64_t)r->n_streams * 3 > stream_bytes)
 		return false;
 	r->filter = p;
 	r->events_at = p + 8 * (size_t)r->n_words;

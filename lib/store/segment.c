@@ -31,7 +31,19 @@ static int by_key(const void *a, const void *b)
 	return x->index < y->index ? -1 : x->index > y->index;
 }
 
-/* Sort by (key, index). Three passes of a byte each over a hash leave little for the comparing sort of each heap. */
+/* Sort slots that are few or nearly in order. */
+static void insertion_sort(struct slot *slots, size_t n)
+{
+	for (size_t i = 1; i < n; i++) {
+		struct slot x = slots[i];
+		size_t k = i;
+		for (; k > 0 && by_key(&slots[k - 1], &x) > 0; k--)
+			slots[k] = slots[k - 1];
+		slots[k] = x;
+	}
+}
+
+/* Sort by (key, index): into heaps by the key's highest byte, then each heap. */
 static bool sort_slots(struct slot *slots, size_t n)
 {
 	uint32_t start[257] = {0};
@@ -54,7 +66,9 @@ static bool sort_slots(struct slot *slots, size_t n)
 		bool sorted = true;
 		for (end = from + 1; end < n && to[end].key >> 56 == to[from].key >> 56; end++)
 			sorted &= to[end - 1].key <= to[end].key;
-		if (!sorted)
+		if (!sorted && end - from <= 48)
+			insertion_sort(to + from, end - from);
+		else if (!sorted)
 			qsort(to + from, end - from, sizeof *to, by_key);
 	}
 	memcpy(slots, to, n * sizeof *to);

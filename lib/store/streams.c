@@ -22,13 +22,20 @@ void streams_release(struct streams *s)
 	*s = (struct streams){0};
 }
 
+static bool same_id(const struct stream_entry *e, const struct text *id)
+{
+	if (e->id.kind == TEXT_UUID && id->kind == TEXT_UUID)
+		return memcmp(e->id16, id->bytes, 16) == 0;
+	return view_text_same(&e->id, id);
+}
+
 uint32_t streams_find(const struct streams *s, uint64_t hash, const struct text *id)
 {
 	if (s->n_slots == 0)
 		return STREAM_NONE;
 	for (size_t i = hash & (s->n_slots - 1); s->slots[i] != 0; i = (i + 1) & (s->n_slots - 1)) {
 		uint32_t entry = (uint32_t)s->slots[i] - 1;
-		if (s->slots[i] >> 32 == hash >> 32 && s->entries[entry].hash == hash && view_text_same(&s->entries[entry].id, id))
+		if (s->slots[i] >> 32 == hash >> 32 && s->entries[entry].hash == hash && same_id(&s->entries[entry], id))
 			return entry;
 	}
 	return STREAM_NONE;
@@ -83,6 +90,8 @@ uint32_t streams_add(struct streams *s, uint64_t hash, uint64_t aggregate, const
 		e.type = span.text;
 		e.type_size = (uint32_t)span.size;
 	}
+	if (e.id.kind == TEXT_UUID)
+		memcpy(e.id16, e.id.bytes, 16);
 	s->entries[s->n] = e;
 	insert(s, (uint32_t)s->n);
 	return (uint32_t)s->n++;

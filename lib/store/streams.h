@@ -13,6 +13,7 @@ struct stream_entry {
 	uint64_t hash; /* term_stream */
 	uint64_t aggregate;
 	struct text id;
+	uint8_t id16[16]; /* the bytes of an id of so many, near at hand */
 	const char *type; /* NULL: none */
 	uint32_t type_size;
 	uint64_t revision; /* with what the batch adds */
