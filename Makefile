@@ -19,7 +19,7 @@ Q      := $(if $(filter 0,$(V)),@)
 
 WARNINGS := -Wall -Wextra -Wshadow -Wconversion -Wpointer-arith -Wstrict-prototypes -Wmissing-prototypes \
             -Wold-style-definition -Wcast-qual -Wwrite-strings -Wvla -Wformat=2 -Wundef -Werror=implicit-function-declaration
-HARDEN   := -fstack-protector-strong -D_FORTIFY_SOURCE=2 -fPIC
+HARDEN   := -fstack-protector-strong -D_FORTIFY_SOURCE=2
 LINK     := -Wl,-z,relro,-z,now,-z,noexecstack,--as-needed
 # STYLE: the unbounded string functions do not compile.
 BANNED   := -include lib/base/banned.h
@@ -31,7 +31,7 @@ LIBS       := $(shell $(PKG_CONFIG) --libs $(PACKAGES) 2>/dev/null || echo -llmd
 LIBDIRS    := $(shell $(CC) -print-file-name=liblmdb.a) $(shell $(CC) -print-file-name=libzstd.a)
 TOOL_LIBS  := $(if $(filter-out 2,$(words $(filter /%,$(LIBDIRS)))),$(LIBS),$(LIBDIRS) $(LIBS))
 
-ALL_CFLAGS = -std=c11 -D_GNU_SOURCE -Ilib -Icmd -DEVS_BUILD_VERSION='"$(VERSION)"' $(WARNINGS) $(BANNED) -fvisibility=hidden \
+ALL_CFLAGS = -std=c11 -fPIC -D_GNU_SOURCE -Ilib -Icmd -DEVS_BUILD_VERSION='"$(VERSION)"' $(WARNINGS) $(BANNED) -fvisibility=hidden \
              $(CFLAGS) $(if $(SANITIZE),-fsanitize=$(SANITIZE) -fno-sanitize-recover=all -fno-omit-frame-pointer,$(HARDEN)) -MMD -MP
 
 LIB_SRC  := $(sort $(wildcard lib/*/*.c))
@@ -105,7 +105,8 @@ check: deps ## install what is missing, build, run all tests
 	@tests/check
 
 .PHONY: check-long
-check-long: check ## the tests and the long soaks
+check-long: deps ## all tests and the long soaks
+	@$(MAKE) --no-print-directory all
 	@tests/check --long
 
 .PHONY: asan
