@@ -829,6 +829,8 @@ int parse_line(struct parser *p, const char *line, size_t size, struct buf *out,
 		                   rules->mapped ? "; add eventType=.path to --map, or --type" : "; every event needs one (or give --type)");
 	if (status == EVS_OK)
 		status = put_made(&b, start, header);
+	if (status == EVS_OK && (size_t)(b.o - start) > PARSE_PACKED_MAX)
+		status = error_set(err, EVS_BAD_EVENT, 0, "the event would be stored in %zu bytes, over the limit of 32 MiB", (size_t)(b.o - start));
 	if (status != EVS_OK)
 		goto out;
 	put_header(start, header, b.n);

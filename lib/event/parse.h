@@ -13,6 +13,7 @@
 #include "evs.h"
 
 #define PARSE_LINE_MAX ((size_t)16 << 20)
+#define PARSE_PACKED_MAX (2 * PARSE_LINE_MAX) /* of an event; a mapped one can hold parts of its line again and again */
 
 /* What a line means. Read-only and shared by all parsers. */
 struct parse_rules {

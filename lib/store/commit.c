@@ -205,17 +205,15 @@ static int begin(struct commit *c, struct evs_error *err)
 /* Give numbers to the names a chunk met, and parse it again with them. */
 static int settle_names(struct commit *c, struct chunk *chunk, struct evs_error *err)
 {
-	while (chunk->missing.size > 0) {
+	/* A parse notes a limited number of them. */
+	while (chunk->missing.size > 0 && name_may_add(c->store->names, 1)) {
 		const struct buf *m = &chunk->missing;
-		unsigned before = name_count(c->store->names);
 		for (size_t at = 0; at < m->size; at += 1 + (size_t)m->data[at])
 			if (name_add(c->store->names, (const char *)m->data + at + 1, m->data[at]) == -2)
 				return error_nomem(err);
 		chunk_parse(chunk, c->parser);
 		if (chunk->no_memory)
 			return error_nomem(err);
-		if (name_count(c->store->names) == before)
-			break; /* another chunk had brought them */
 	}
 	return EVS_OK;
 }

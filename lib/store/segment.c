@@ -278,7 +278,7 @@ static bool frame_at(const struct segment *s, uint32_t f, struct frame_entry *ou
 
 	out->raw_size = get32(entry + 4);
 	out->n_uuids = get32(entry + 8);
-	/* One event of 16 MiB packs to at most twice that; a frame has one that crosses its bound. */
+	/* A packed event has PARSE_PACKED_MAX bytes at most; a frame has one that crosses its bound. */
 	if (from > to || to > s->body_size || (to - from) / 16 < out->n_uuids || out->raw_size > 3 * EVS_LINE_MAX ||
 	    out->raw_size < UUID_CHECK)
 		return false;

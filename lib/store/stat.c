@@ -150,7 +150,8 @@ static int add_streams(struct survey *s, const struct run *r)
 	if (status == EVS_NOMEM)
 		return error_nomem(s->err);
 	if (status != EVS_OK)
-		return error_set(s->err, status, 0, "the index of positions from %llu is damaged; evs verify says more", (unsigned long long)r->first);
+		return error_set(s->err, status, 0, "the index of positions from %llu is damaged; evs verify says more",
+		                 (unsigned long long)r->first);
 	return EVS_OK;
 }
 
@@ -178,7 +179,8 @@ static bool add_tail_event(struct survey *s, const struct record *r)
 		return false;
 	if (!view_has_stream(&v))
 		return true;
-	return set_add(&s->streams, term_stream(s->store->seed, term_hash(s->store->seed, TERM_AGGREGATE, &v.texts[NAME_AGGREGATE_ID], names),
+	return set_add(&s->streams, term_stream(s->store->seed, term_hash(s->store->seed, TERM_AGGREGATE,
+	                                                                  &v.texts[NAME_AGGREGATE_ID], names),
 	                                        &v.texts[NAME_AGGREGATE_TYPE], names));
 }
 
@@ -193,7 +195,8 @@ static int look_at_tail(struct survey *s)
 		return status;
 	for (status = kv_move(c, KV_FIRST, &key, &value, s->err); status == EVS_OK; status = kv_move(c, KV_NEXT, &key, &value, s->err)) {
 		if (key.size != 8 || !fetch_decode_tail(value, get64be(key.data), &r) || !add_tail_event(s, &r)) {
-			status = error_set(s->err, EVS_CORRUPT, 0, "one of the newest events is damaged, or memory ran out; evs verify says more");
+			status = error_set(s->err, EVS_CORRUPT, 0,
+			                   "one of the newest events is damaged, or memory ran out; evs verify says more");
 			break;
 		}
 	}
@@ -217,7 +220,8 @@ static int read_types(struct survey *s, const struct run *r)
 
 	while (status == EVS_OK && (status = evs_read_next(read, &e, s->err)) == EVS_OK) {
 		if (!view_open(&v, e.packed, e.packed_size))
-			status = error_set(s->err, EVS_CORRUPT, 0, "the event at position %llu is damaged", (unsigned long long)e.position);
+			status = error_set(s->err, EVS_CORRUPT, 0, "the event at position %llu is damaged",
+			                   (unsigned long long)e.position);
 		else if (v.texts[NAME_EVENT_TYPE].kind != TEXT_NAME &&
 		         !set_add(&s->types, term_hash(s->store->seed, TERM_TYPE, &v.texts[NAME_EVENT_TYPE], s->store->names)))
 			status = error_nomem(s->err);
@@ -237,7 +241,8 @@ static int count_types(struct survey *s)
 			struct text t = {.kind = TEXT_NAME, .name = (uint16_t)i};
 			uint32_t n = run_term_count(&s->index.runs[r], term_hash(s->store->seed, TERM_TYPE, &t, s->store->names));
 			if (n == UINT32_MAX)
-				return error_set(s->err, EVS_CORRUPT, 0, "the index of positions from %llu is damaged; evs verify says more",
+				return error_set(s->err, EVS_CORRUPT, 0,
+				                 "the index of positions from %llu is damaged; evs verify says more",
 				                 (unsigned long long)s->index.runs[r].first);
 			s->type_known[i] |= n > 0;
 			events += n;

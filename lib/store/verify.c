@@ -40,6 +40,34 @@ static const char *const kinds[VERIFY_KINDS] = {
 	[VERIFY_INDEX_FILTER] = "index-filter",
 };
 
+/* How many bytes the UTF-8 character at text has; 0: it is none. */
+static size_t utf8_size(const unsigned char *text)
+{
+	static const unsigned char least[] = {0x80, 0xa0, 0x90}, most[] = {0xbf, 0x9f, 0x8f};
+	unsigned lead = text[0];
+	size_t n = lead < 0x80 ? 1 : lead < 0xc2 ? 0 : lead < 0xe0 ? 2 : lead < 0xf0 ? 3 : lead < 0xf5 ? 4 : 0;
+
+	if (n >= 2 && (text[1] < least[lead == 0xe0 ? 1 : lead == 0xf0 ? 2 : 0] ||
+	               text[1] > most[lead == 0xed ? 1 : lead == 0xf4 ? 2 : 0]))
+		return 0;
+	for (size_t i = 2; i < n; i++)
+		if ((text[i] & 0xc0) != 0x80)
+			return 0;
+	return n;
+}
+
+/* What a damaged file brings into a message may be no UTF-8, or was cut off. */
+static void mend(char *text)
+{
+	for (size_t n; *text != '\0'; text += n) {
+		n = utf8_size((const unsigned char *)text);
+		if (n == 0) {
+			*text = '?';
+			n = 1;
+		}
+	}
+}
+
 void verify_report(struct verify *v, enum verify_kind kind, uint64_t position, const char *format, ...)
 {
 	struct evs_error shown;
@@ -53,6 +81,7 @@ void verify_report(struct verify *v, enum verify_kind kind, uint64_t position, c
 	vsnprintf(raw, sizeof raw, format, args);
 	va_end(args);
 	error_set(&shown, EVS_CORRUPT, 0, "%s", raw); /* escapes what the file brings in */
+	mend(shown.message);
 	v->each(v->context, &(struct evs_finding){kinds[kind], position, shown.message});
 }
 
@@ -64,21 +93,15 @@ int verify_unreadable(struct verify *v, int status, const char *what)
 	return EVS_OK;
 }
 
-/* The state record or the table of names cannot be read: nothing can. */
-static int unusable(struct verify *v, int status)
-{
-	if (status == EVS_CORRUPT)
-		verify_report(v, VERIFY_STATE, 0, "%s", v->err->message);
-	return status;
-}
-
 int verify_renew(struct verify *v)
 {
 	int status;
 
 	kv_reset(v->txn);
 	status = store_renew(v->store, v->txn, &v->state, v->err);
-	return status == EVS_OK ? EVS_OK : unusable(v, status);
+	if (status == EVS_CORRUPT)
+		verify_report(v, VERIFY_STATE, 0, "%s", v->err->message);
+	return status;
 }
 
 /* ---- small tables ---- */
@@ -118,10 +141,13 @@ static int check_last_segment(struct verify *v)
 		status = kv_move(c, KV_LAST, &key, &value, v->err);
 	if (status == EVS_OK && segment_open(&g, value.data, value.size)) {
 		if (g.first + g.count > s->tail_first)
-			verify_report(v, VERIFY_POSITION_OVERLAP, s->tail_first, "the newest segment has positions %llu to %llu, the tail begins at %llu",
-			              (unsigned long long)g.first, (unsigned long long)(g.first + g.count - 1), (unsigned long long)s->tail_first);
+			verify_report(v, VERIFY_POSITION_OVERLAP, s->tail_first,
+			              "the newest segment has positions %llu to %llu, the tail begins at %llu",
+			              (unsigned long long)g.first, (unsigned long long)(g.first + g.count - 1),
+			              (unsigned long long)s->tail_first);
 		if (s->tail_first > s->last_position && g.max_recorded != s->last_recorded)
-			verify_report(v, VERIFY_STATE, s->last_position, "the state record has another recordedAt for the newest event than its segment");
+			verify_report(v, VERIFY_STATE, s->last_position,
+			              "the state record has another recordedAt for the newest event than its segment");
 	}
 	kv_cursor_close(c);
 	return status == EVS_END || status == EVS_OK ? EVS_OK : verify_unreadable(v, status, "the newest segment");
@@ -162,7 +188,8 @@ static int check_dead_letters(struct verify *v)
 	for (; status == EVS_OK; status = kv_move(c, KV_NEXT, &key, &value, v->err)) {
 		uint64_t number = key.size == 8 ? get64be(key.data) : 0;
 		if (number == 0 || number >= v->begun.next_dead)
-			verify_report(v, VERIFY_DEAD_LETTER, 0, "a dead letter has the number %llu, the next is to get %llu", (unsigned long long)number,
+			verify_report(v, VERIFY_DEAD_LETTER, 0, "a dead letter has the number %llu, the next is to get %llu",
+			              (unsigned long long)number,
 			              (unsigned long long)v->begun.next_dead);
 		if (!dead_letter_ok(value))
 			verify_report(v, VERIFY_DEAD_LETTER, 0, "dead letter %llu is damaged", (unsigned long long)number);
@@ -173,14 +200,28 @@ static int check_dead_letters(struct verify *v)
 
 /* ---- all of it ---- */
 
-/* What an unreadable table left behind would spoil what comes after it in the same snapshot. */
 static int first_snapshot(struct verify *v)
 {
-	int (*const checks[])(struct verify *) = {check_names, check_dictionary, check_dead_letters, check_last_segment, verify_runs, verify_tail};
+	int (*const checks[])(struct verify *) = {check_names,        check_dictionary, check_dead_letters,
+	                                          check_last_segment, verify_runs,      verify_tail};
 	int status = EVS_OK;
 
 	for (size_t i = 0; i < sizeof checks / sizeof checks[0] && status == EVS_OK; i++)
 		status = checks[i](v);
+	return status;
+}
+
+/* No snapshot: where the file is to blame, the state record or the table of names is, and nothing else can be read. */
+static int unusable(struct verify *v, int status)
+{
+	struct evs_error why = *v->err;
+
+	if (status != EVS_CORRUPT)
+		return status;
+	if (kv_begin(v->store->kv, false, &v->txn, v->err) == EVS_OK)
+		check_names(v);
+	if (v->result->findings == 0)
+		verify_report(v, VERIFY_STATE, 0, "%s", why.message);
 	return status;
 }
 
@@ -215,7 +256,7 @@ static void release(struct verify *v)
 	verify_words_free(&v->stretch.terms);
 	verify_words_free(&v->stretch.missing);
 	free(v->stretch.readable);
-	verify_streams_free(&v->streams);
+	verify_seen_free(&v->streams);
 	buf_free(&v->text);
 	buf_free(&v->json);
 	free(v->tail);

@@ -9,9 +9,11 @@
 #define EVS_STORE_VERIFY_H
 
 #include "event/term.h"
+#include "store/run.h"
 #include "store/segment.h"
 #include "store/store.h"
-#include "store/verify_set.h"
+#include "store/verify_seen.h"
+#include "store/verify_words.h"
 
 enum verify_kind {
 	VERIFY_FILE, VERIFY_STATE, VERIFY_NAMES, VERIFY_DICTIONARY, VERIFY_DEAD_LETTER,
@@ -64,7 +66,7 @@ struct verify {
 	/* From event to event. */
 	int64_t last_recorded;
 	uint64_t lost, tail_lost; /* events that could not be read, less the gaps of streams they account for */
-	struct verify_streams streams;
+	struct verify_seen streams;
 	struct verify_words ids;
 	unsigned parts, part;     /* ids are looked at in so many parts */
 	struct verify_event *tail;
@@ -126,5 +128,17 @@ int verify_runs_add(struct verify *v, const struct verify_event *e);
 
 /* Compare the stretch with its run and close it; or make it longer, when the run was merged with others meanwhile. */
 int verify_runs_end(struct verify *v);
+
+/* One part of a run; d is to be freed after EVS_OK. EVS_END: it is damaged, which was reported. EVS_NOMEM. */
+enum verify_part { VERIFY_PART_EVENTS, VERIFY_PART_TERMS, VERIFY_PART_STREAMS };
+int verify_runs_dump(struct verify *v, const struct run *r, enum verify_part part, struct run_dump *d);
+
+/* ---- verify_streams.c ---- */
+
+/* Compare the streams of a run with those of the stretch. Those it lacks are noted ... */
+int verify_streams(struct verify *v, const struct run *r);
+
+/* ... and told of here, in snapshots of their own. */
+int verify_streams_missing(struct verify *v);
 
 #endif

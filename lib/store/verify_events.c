@@ -4,7 +4,7 @@
 #include "base/moment.h"
 #include "event/json.h"
 
-#define REVISION_MAX ((UINT64_C(1) << 40) - 1) /* of struct verify_stream */
+#define REVISION_MAX ((UINT64_C(1) << 40) - 1) /* of struct verify_seen_stream */
 
 static bool add_term(void *context, uint64_t hash)
 {
@@ -80,12 +80,13 @@ int verify_events_look(struct verify *v, const struct record *r, struct verify_e
 }
 
 /* Each event of a stream is one revision further. Events that could not be read account for as many gaps. */
-static void check_revision(struct verify *v, const struct verify_event *e, struct verify_stream *s)
+static void check_revision(struct verify *v, const struct verify_event *e, struct verify_seen_stream *s)
 {
 	uint64_t before = s->revision, missed = e->revision - before - 1;
 
 	if (e->revision <= before || e->revision > REVISION_MAX || missed > v->lost)
-		verify_report(v, VERIFY_REVISION_GAP, e->position, "the event at position %llu has revision %llu, the one before it in its stream %llu",
+		verify_report(v, VERIFY_REVISION_GAP, e->position,
+		              "the event at position %llu has revision %llu, the one before it in its stream %llu",
 		              (unsigned long long)e->position, (unsigned long long)e->revision, (unsigned long long)before);
 	else
 		v->lost -= missed;
@@ -94,22 +95,24 @@ static void check_revision(struct verify *v, const struct verify_event *e, struc
 
 int verify_events_next(struct verify *v, const struct verify_event *e)
 {
-	struct verify_stream *s;
+	struct verify_seen_stream *s;
 
 	v->result->events++;
 	if (e->recorded_us < v->last_recorded)
-		verify_report(v, VERIFY_RECORDED_ORDER, e->position, "the event at position %llu was recorded before the one in front of it",
+		verify_report(v, VERIFY_RECORDED_ORDER, e->position,
+		              "the event at position %llu was recorded before the one in front of it",
 		              (unsigned long long)e->position);
 	v->last_recorded = e->recorded_us;
 	if (!verify_ids_add(v, e))
 		return error_nomem(v->err);
 	if (e->stream == 0) {
 		if (e->revision != 0)
-			verify_report(v, VERIFY_REVISION_GAP, e->position, "the event at position %llu is in no stream and has revision %llu",
+			verify_report(v, VERIFY_REVISION_GAP, e->position,
+			              "the event at position %llu is in no stream and has revision %llu",
 			              (unsigned long long)e->position, (unsigned long long)e->revision);
 		return EVS_OK;
 	}
-	if ((s = verify_streams_get(&v->streams, e->stream)) == NULL)
+	if ((s = verify_seen_get(&v->streams, e->stream)) == NULL)
 		return error_nomem(v->err);
 	check_revision(v, e, s);
 	if (v->stretch.open && e->position <= v->stretch.last && s->mark != v->stretch.number) {

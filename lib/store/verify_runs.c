@@ -13,8 +13,6 @@
 
 #define RELATIVE ((UINT64_C(1) << (64 - RUN_HASH_BITS)) - 1)
 
-enum part { EVENTS, TERMS, STREAMS };
-
 /* ---- how they lie ---- */
 
 int verify_runs(struct verify *v)
@@ -36,11 +34,13 @@ int verify_runs(struct verify *v)
 		v->result->runs++;
 		unsure = !run_open(&r, value.data, value.size) || r.first != first;
 		if (unsure) {
-			verify_report(v, VERIFY_RUN, first, "the run of the index of positions from %llu is damaged", (unsigned long long)first);
+			verify_report(v, VERIFY_RUN, first, "the run of the index of positions from %llu is damaged",
+			              (unsigned long long)first);
 			continue;
 		}
 		if (first < at)
-			verify_report(v, VERIFY_RUN_OVERLAP, first, "the run of the index of positions from %llu begins inside the one before it",
+			verify_report(v, VERIFY_RUN_OVERLAP, first,
+			              "the run of the index of positions from %llu begins inside the one before it",
 			              (unsigned long long)first);
 		at = first + r.count > at ? first + r.count : at;
 	}
@@ -140,20 +140,20 @@ int verify_runs_add(struct verify *v, const struct verify_event *e)
 /* ---- entries ---- */
 
 /* The run with nothing but one part, so that run_dump needs memory for that part alone. */
-static struct run only(const struct run *r, enum part part)
+static struct run only(const struct run *r, enum verify_part part)
 {
 	static const uint8_t none[12];
 	struct run o = *r;
 
-	if (part != EVENTS) {
+	if (part != VERIFY_PART_EVENTS) {
 		o.event_bits = 1;
 		o.events_at = none;
 	}
-	if (part != TERMS) {
+	if (part != VERIFY_PART_TERMS) {
 		o.term_bits = 1;
 		o.terms_at = none;
 	}
-	if (part != STREAMS) {
+	if (part != VERIFY_PART_STREAMS) {
 		o.stream_bits = 1;
 		o.streams_at = none;
 	}
@@ -162,7 +162,8 @@ static struct run only(const struct run *r, enum part part)
 
 static void damaged(struct verify *v, const struct run *r, const char *what)
 {
-	verify_report(v, VERIFY_RUN, r->first, "the run of the index of positions %llu to %llu is damaged: %s", (unsigned long long)r->first,
+	verify_report(v, VERIFY_RUN, r->first, "the run of the index of positions %llu to %llu is damaged: %s",
+	              (unsigned long long)r->first,
 	              (unsigned long long)(r->first + r->count - 1), what);
 }
 
@@ -177,26 +178,26 @@ static bool word_of(const struct verify_stretch *s, const struct run *r, const s
 	return true;
 }
 
-static void note_missing(struct verify *v, enum part part, uint64_t word)
+static void note_missing(struct verify *v, enum verify_part part, uint64_t word)
 {
 	uint64_t position = v->stretch.first + (word & RELATIVE);
 
 	verify_report(v, VERIFY_INDEX_MISSING, position, "the event at position %llu is not found under %s", (unsigned long long)position,
-	              part == EVENTS ? "its eventId" : "one of its terms");
+	              part == VERIFY_PART_EVENTS ? "its eventId" : "one of its terms");
 }
 
 /* What leads to an event that could not be read may be right. */
-static void note_stray(struct verify *v, enum part part, uint64_t word)
+static void note_stray(struct verify *v, enum verify_part part, uint64_t word)
 {
 	uint64_t relative = word & RELATIVE, position = v->stretch.first + relative;
 
 	if (v->stretch.readable[relative / 8] >> relative % 8 & 1)
 		verify_report(v, VERIFY_INDEX_STRAY, position, "the index leads from %s to position %llu, where it is not",
-		              part == EVENTS ? "an eventId" : "a term", (unsigned long long)position);
+		              part == VERIFY_PART_EVENTS ? "an eventId" : "a term", (unsigned long long)position);
 }
 
 /* Tell where two sets of words differ; they are sorted. */
-static void compare_words(struct verify *v, enum part part, struct verify_words *want, struct verify_words *have)
+static void compare_words(struct verify *v, enum verify_part part, struct verify_words *want, struct verify_words *have)
 {
 	size_t i = 0, j = 0;
 
@@ -222,7 +223,8 @@ static void check_order(struct verify *v, const struct run *r, const struct run_
 		for (to = from + 1; to < n && e[to].hash == e[from].hash; to++)
 			ok &= e[to - 1].position <= e[to].position;
 		if (!ok || run_term_count(r, e[from].hash) != to - from)
-			verify_report(v, VERIFY_INDEX_ORDER, r->first + e[from].position, "the positions of a term are not in order in the run of positions %llu to %llu",
+			verify_report(v, VERIFY_INDEX_ORDER, r->first + e[from].position,
+			              "the positions of a term are not in order in the run of positions %llu to %llu",
 			              (unsigned long long)r->first, (unsigned long long)(r->first + r->count - 1));
 	}
 }
@@ -231,14 +233,15 @@ static void check_filter(struct verify *v, const struct run *r, const struct run
 {
 	for (size_t i = 0; i < n; i++)
 		if (!run_may_have(r, run_mix(e[i].hash)))
-			verify_report(v, VERIFY_INDEX_FILTER, r->first + e[i].position, "the filter of the index does not let the eventId at position %llu pass",
+			verify_report(v, VERIFY_INDEX_FILTER, r->first + e[i].position,
+			              "the filter of the index does not let the eventId at position %llu pass",
 			              (unsigned long long)(r->first + e[i].position));
 }
 
 /* Compare the entries of a part with the stretch. The sums of equal sets are equal, and of others hardly ever. */
-static int compare_entries(struct verify *v, const struct run *r, enum part part, const struct run_entry *e, size_t n)
+static int compare_entries(struct verify *v, const struct run *r, enum verify_part part, const struct run_entry *e, size_t n)
 {
-	struct verify_words *want = part == EVENTS ? &v->stretch.ids : &v->stretch.terms, have = {0};
+	struct verify_words *want = part == VERIFY_PART_EVENTS ? &v->stretch.ids : &v->stretch.terms, have = {0};
 	uint64_t sum = 0, word;
 	size_t count = 0;
 	bool ok = true;
@@ -262,14 +265,16 @@ static int compare_entries(struct verify *v, const struct run *r, enum part part
 	return ok ? EVS_OK : error_nomem(v->err);
 }
 
-static int dump(struct verify *v, const struct run *r, enum part part, struct run_dump *d)
+int verify_runs_dump(struct verify *v, const struct run *r, enum verify_part part, struct run_dump *d)
 {
-	static const char *const what[] = {[EVENTS] = "its eventIds", [TERMS] = "its terms", [STREAMS] = "its streams"};
+	static const char *const what[] = {"its eventIds", "its terms", "its streams"};
+	const uint32_t said[] = {r->n_events, r->n_terms, r->n_streams};
 	struct run o = only(r, part);
 	int status = run_dump(&o, d);
+	size_t n = d->n_events + d->n_terms + d->n_streams;
 
-	v->result->entries += d->n_events + d->n_terms + d->n_streams;
-	if (status == EVS_OK && d->n_events + d->n_terms + d->n_streams != (part == EVENTS ? r->n_events : part == TERMS ? r->n_terms : r->n_streams))
+	v->result->entries += n;
+	if (status == EVS_OK && n != said[part])
 		damaged(v, r, "it holds another number of entries than it says");
 	if (status == EVS_OK)
 		return EVS_OK;
@@ -280,148 +285,21 @@ static int dump(struct verify *v, const struct run *r, enum part part, struct ru
 	return EVS_END;
 }
 
-static int check_entries(struct verify *v, const struct run *r, enum part part)
+static int check_entries(struct verify *v, const struct run *r, enum verify_part part)
 {
 	struct run_dump d;
-	int status = dump(v, r, part, &d);
+	int status = verify_runs_dump(v, r, part, &d);
 
 	if (status != EVS_OK)
 		return status == EVS_END ? EVS_OK : status;
-	if (part == EVENTS)
+	if (part == VERIFY_PART_EVENTS)
 		check_filter(v, r, d.events, d.n_events);
 	else
 		check_order(v, r, d.terms, d.n_terms);
-	status = part == EVENTS ? compare_entries(v, r, part, d.events, d.n_events) : compare_entries(v, r, part, d.terms, d.n_terms);
+	status = part == VERIFY_PART_EVENTS ? compare_entries(v, r, part, d.events, d.n_events) : compare_entries(v, r, part, d.terms,
+	                                                                                                     d.n_terms);
 	run_dump_free(&d);
 	return status;
-}
-
-/* ---- streams ---- */
-
-/* Looking a stream up by its name. */
-struct lookup {
-	const struct run_stream *wanted;
-	unsigned hits;
-};
-
-static void hit(void *context, const struct run_stream *s)
-{
-	struct lookup *l = context;
-	const struct run_stream *w = l->wanted;
-
-	l->hits += s->revision == w->revision && (s->type == NULL) == (w->type == NULL) && s->type_size == w->type_size &&
-	           (s->type == NULL || memcmp(s->type, w->type, s->type_size) == 0);
-}
-
-static void note_stream(struct verify *v, const struct run *r, const struct run_stream *s, const char *what)
-{
-	char scratch[UUID_TEXT];
-	struct span id = view_span(&s->id, v->store->names, scratch);
-
-	verify_report(v, VERIFY_INDEX_STREAM, 0, "the run of the index of positions %llu to %llu has stream '%.*s' at revision %llu, %s",
-	              (unsigned long long)r->first, (unsigned long long)(r->first + r->count - 1), (int)id.size, id.text,
-	              (unsigned long long)s->revision, what);
-}
-
-/* The hashes of a run's stream; its type is hashed as events have it: by its number where it has one. */
-static uint64_t stream_hash(const struct verify *v, struct run_stream *s)
-{
-	const struct names *names = v->store->names;
-	int number = s->type == NULL ? -1 : name_find(names, s->type, s->type_size);
-	struct text type = {.kind = TEXT_NONE};
-	uint8_t uuid[16];
-
-	if (number >= 0)
-		type = (struct text){.kind = TEXT_NAME, .name = (uint16_t)number};
-	else if (s->type != NULL)
-		view_text_of(&type, s->type, s->type_size, uuid);
-	s->aggregate = term_hash(v->store->seed, TERM_AGGREGATE, &s->id, names);
-	return term_stream(v->store->seed, s->aggregate, &type, names);
-}
-
-/* One stream of a run. Whether the stretch has events of it. */
-static bool check_stream(struct verify *v, const struct run *r, const struct run_stream *s, uint64_t hash)
-{
-	const struct verify_stretch *x = &v->stretch;
-	const struct verify_stream *seen = verify_streams_find(&v->streams, hash);
-	bool complete = x->ids.n == x->last - x->first + 1;
-	struct lookup l = {s, 0};
-
-	if (!run_may_have(r, run_mix(s->aggregate)))
-		verify_report(v, VERIFY_INDEX_FILTER, 0, "the filter of the run of positions %llu to %llu does not let one of its streams pass",
-		              (unsigned long long)r->first, (unsigned long long)(r->first + r->count - 1));
-	if (!run_find_streams(r, &s->id, s->aggregate, hit, &l) || l.hits != 1)
-		note_stream(v, r, s, l.hits == 0 ? "where it is not found" : "twice");
-	if (seen == NULL || seen->mark != x->number) {
-		if (complete && r->first == x->first)
-			note_stream(v, r, s, "but none of its events");
-		return false;
-	}
-	/* The newest event may be one that could not be read. */
-	if (s->revision != seen->revision && (complete || s->revision < seen->revision))
-		note_stream(v, r, s, "its events say another");
-	return true;
-}
-
-/* The streams of the stretch that are none of `there`. */
-static bool find_missing(struct verify *v, struct verify_words *there)
-{
-	bool ok = true;
-
-	verify_words_sort(there->words, there->n);
-	for (size_t i = 0; i < v->streams.n_slots && ok; i++) {
-		const struct verify_stream *s = &v->streams.slots[i];
-		if (s->hash != 0 && s->mark == v->stretch.number && verify_words_find(there->words, there->n, s->hash) == there->n)
-			ok = verify_words_add(&v->stretch.missing, s->hash);
-	}
-	verify_words_sort(v->stretch.missing.words, v->stretch.missing.n);
-	return ok;
-}
-
-static int check_streams(struct verify *v, const struct run *r)
-{
-	struct verify_words there = {0};
-	uint64_t matched = 0;
-	struct run_dump d;
-	int status = dump(v, r, STREAMS, &d);
-
-	if (status != EVS_OK)
-		return status == EVS_END ? EVS_OK : status;
-	for (size_t i = 0; i < d.n_streams && status == EVS_OK; i++) {
-		uint64_t hash = stream_hash(v, &d.streams[i]);
-		matched += check_stream(v, r, &d.streams[i], hash);
-		if (!verify_words_add(&there, hash))
-			status = error_nomem(v->err);
-	}
-	if (status == EVS_OK && matched < v->stretch.streams && !find_missing(v, &there))
-		status = error_nomem(v->err);
-	verify_words_free(&there);
-	run_dump_free(&d);
-	return status;
-}
-
-/* Tell of a missing stream at its newest event. */
-static int tell_missing(struct verify *v, void *context, const struct record *r)
-{
-	const struct verify_words *missing = &v->stretch.missing;
-	const struct verify_stream *seen;
-	char scratch[UUID_TEXT];
-	struct view view;
-	struct span id;
-	uint64_t hash;
-
-	(void)context;
-	if (!view_open(&view, r->body, r->size) || !view_has_stream(&view))
-		return EVS_OK;
-	hash = term_hash(v->store->seed, TERM_AGGREGATE, &view.texts[NAME_AGGREGATE_ID], v->store->names);
-	hash = term_stream(v->store->seed, hash, &view.texts[NAME_AGGREGATE_TYPE], v->store->names);
-	seen = verify_streams_find(&v->streams, hash);
-	if (seen == NULL || seen->revision != r->revision || verify_words_find(missing->words, missing->n, hash) == missing->n)
-		return EVS_OK;
-	id = view_span(&view.texts[NAME_AGGREGATE_ID], v->store->names, scratch);
-	verify_report(v, VERIFY_INDEX_STREAM, r->position, "stream '%.*s', at revision %llu with the event at position %llu, is missing in the index",
-	              (int)id.size, id.text, (unsigned long long)r->revision, (unsigned long long)r->position);
-	return EVS_OK;
 }
 
 /* ---- a stretch and its run ---- */
@@ -433,10 +311,10 @@ static int compare(struct verify *v, const struct run *r)
 	if (!run_checksum_ok(r))
 		verify_report(v, VERIFY_RUN_CHECKSUM, r->first, "the run of the index of positions %llu to %llu has a wrong checksum",
 		              (unsigned long long)r->first, (unsigned long long)(r->first + r->count - 1));
-	status = check_entries(v, r, EVENTS);
+	status = check_entries(v, r, VERIFY_PART_EVENTS);
 	if (status == EVS_OK)
-		status = check_entries(v, r, TERMS);
-	return status == EVS_OK ? check_streams(v, r) : status;
+		status = check_entries(v, r, VERIFY_PART_TERMS);
+	return status == EVS_OK ? verify_streams(v, r) : status;
 }
 
 int verify_runs_end(struct verify *v)
@@ -453,8 +331,8 @@ int verify_runs_end(struct verify *v)
 			return EVS_OK; /* more of it is to be read first */
 		status = compare(v, &r);
 		kv_forget(v->store->kv, value);
-		if (status == EVS_OK && s->missing.n > 0)
-			status = verify_segments_walk(v, s->first, s->last, tell_missing, NULL);
+		if (status == EVS_OK)
+			status = verify_streams_missing(v);
 		s->open = false;
 		return status;
 	}

@@ -79,10 +79,12 @@ static int salvage(struct verify *v, struct walk *w, const struct segment *s, co
 			break;
 		}
 		status = segment_read(s, v->zip, dict, &i, 1, &v->events, &bad);
-		if (status == EVS_OK) {
+		if (status == EVS_NOMEM) {
+			error_nomem(v->err);
+		} else if (status == EVS_OK) {
 			whole++;
 			status = take_event(v, w, &v->events.records[0], t);
-		} else if (status == EVS_CORRUPT) {
+		} else {
 			status = EVS_OK;
 			v->lost++;
 			bad = bad < s->n_frames ? bad : s->n_frames;
@@ -90,14 +92,16 @@ static int salvage(struct verify *v, struct walk *w, const struct segment *s, co
 				continue;
 			told[bad] = 1;
 			n_told++;
-			verify_report(v, VERIFY_FRAME, s->first + i, "frame %u of %u of the segment of positions %llu to %llu is damaged; the event at position %llu is in it",
+			verify_report(v, VERIFY_FRAME, s->first + i,
+			              "frame %u of %u of the segment of positions %llu to %llu is damaged; the event at position %llu is in it",
 			              bad + 1, s->n_frames, (unsigned long long)s->first, (unsigned long long)(s->first + s->count - 1),
 			              (unsigned long long)(s->first + i));
 		}
 	}
 	free(told);
 	if (status == EVS_OK && n_told == 0)
-		verify_report(v, VERIFY_SEGMENT, s->first, "the segment of positions %llu to %llu can be read event by event, but not as a whole",
+		verify_report(v, VERIFY_SEGMENT, s->first,
+		              "the segment of positions %llu to %llu can be read event by event, but not as a whole",
 		              (unsigned long long)s->first, (unsigned long long)(s->first + s->count - 1));
 	return status;
 }
@@ -129,9 +133,12 @@ static void note_gap(struct verify *v, const struct walk *w, uint64_t to)
 
 static void check_times(struct verify *v, const struct segment *s, const struct times *t)
 {
-	if (t->events == s->count && (t->min_moment != s->min_moment || t->max_moment != s->max_moment || t->min_recorded != s->min_recorded ||
-	                              t->max_recorded != s->max_recorded))
-		verify_report(v, VERIFY_SEGMENT_TIMES, s->first, "the directory of the segment of positions %llu to %llu has other times than its events",
+	if (t->events != s->count)
+		return; /* some could not be read */
+	if (t->min_moment != s->min_moment || t->max_moment != s->max_moment || t->min_recorded != s->min_recorded ||
+	    t->max_recorded != s->max_recorded)
+		verify_report(v, VERIFY_SEGMENT_TIMES, s->first,
+		              "the directory of the segment of positions %llu to %llu has other times than its events",
 		              (unsigned long long)s->first, (unsigned long long)(s->first + s->count - 1));
 }
 
@@ -145,16 +152,19 @@ static int check_segment(struct verify *v, struct walk *w, uint64_t first, struc
 	v->result->segments++;
 	w->unsure = !segment_open(&s, value.data, value.size) || s.first != first;
 	if (w->unsure) {
-		verify_report(v, VERIFY_SEGMENT, first, "the directory of the segment of positions from %llu is damaged", (unsigned long long)first);
+		verify_report(v, VERIFY_SEGMENT, first, "the directory of the segment of positions from %llu is damaged",
+		              (unsigned long long)first);
 		return EVS_OK;
 	}
 	v->result->frames += s.n_frames;
 	if (!segment_checksum_ok(&s))
-		verify_report(v, VERIFY_SEGMENT_CHECKSUM, first, "the directory of the segment of positions %llu to %llu has a wrong checksum",
+		verify_report(v, VERIFY_SEGMENT_CHECKSUM, first,
+		              "the directory of the segment of positions %llu to %llu has a wrong checksum",
 		              (unsigned long long)first, (unsigned long long)(first + s.count - 1));
 	dict = store_dict(v->store, v->txn, s.dict_id, false, v->err);
 	if (dict == NULL) {
-		verify_report(v, VERIFY_DICTIONARY, first, "the segment of positions %llu to %llu cannot be read: %s", (unsigned long long)first,
+		verify_report(v, VERIFY_DICTIONARY, first, "the segment of positions %llu to %llu cannot be read: %s",
+		              (unsigned long long)first,
 		              (unsigned long long)(first + s.count - 1), v->err->message);
 		v->lost += s.count;
 	} else {

@@ -72,7 +72,8 @@ static int check_record(struct verify *v, struct entries *s, uint64_t position, 
 	memset(copy->data + copy->size, 0, RENDER_PAD);
 	s->seen++;
 	if (!fetch_decode_tail((struct kv_bytes){copy->data, copy->size}, position, &r)) {
-		verify_report(v, VERIFY_EVENT, position, "the event at position %llu is damaged: its record is too short", (unsigned long long)position);
+		verify_report(v, VERIFY_EVENT, position, "the event at position %llu is damaged: its record is too short",
+		              (unsigned long long)position);
 		s->damaged = true;
 		v->tail_lost++;
 		return EVS_OK;
@@ -115,7 +116,8 @@ static int check_events(struct verify *v, struct entries *s)
 		uint64_t position = key.size == 8 ? get64be(key.data) : 0;
 		if (position < at || position > v->begun.last_position) {
 			verify_report(v, VERIFY_POSITION_OVERLAP, position, "the tail has position %llu, which is none of %llu to %llu",
-			              (unsigned long long)position, (unsigned long long)v->begun.tail_first, (unsigned long long)v->begun.last_position);
+			              (unsigned long long)position, (unsigned long long)v->begun.tail_first,
+			              (unsigned long long)v->begun.last_position);
 			s->damaged = true;
 			continue;
 		}
@@ -133,7 +135,8 @@ static int check_events(struct verify *v, struct entries *s)
 	}
 	note_gap(v, at, v->begun.last_position + 1);
 	if (at == v->begun.last_position + 1 && !s->damaged && s->bytes != v->begun.tail_bytes)
-		verify_report(v, VERIFY_STATE, 0, "the state record says the tail has %llu bytes, it has %llu", (unsigned long long)v->begun.tail_bytes,
+		verify_report(v, VERIFY_STATE, 0, "the state record says the tail has %llu bytes, it has %llu",
+		              (unsigned long long)v->begun.tail_bytes,
 		              (unsigned long long)s->bytes);
 	return EVS_OK;
 }
@@ -152,7 +155,8 @@ static void note_stray(struct verify *v, const struct entries *s, const struct e
 	bool outside = e->position < v->begun.tail_first || e->position > v->begun.last_position;
 
 	if (!s->damaged || outside)
-		verify_report(v, VERIFY_INDEX_STRAY, e->position, "the index of the newest events leads to position %llu, %s", (unsigned long long)e->position,
+		verify_report(v, VERIFY_INDEX_STRAY, e->position, "the index of the newest events leads to position %llu, %s",
+		              (unsigned long long)e->position,
 		              outside ? "which the tail does not have" : "where no such term is");
 }
 
