@@ -283,7 +283,7 @@ int evs_verify(struct evs_store *store, void (*each)(void *context, const struct
 
 /*
  * Write a consistent copy of the store to a descriptor while others write; synced where that is possible.
- * EVS_OK, EVS_IO, EVS_FULL, EVS_NOMEM.
+ * EVS_OK, EVS_IO, EVS_FULL, EVS_NOMEM, EVS_CORRUPT, EVS_BUSY; EVS_USAGE: the descriptor is the store's own file.
  */
 int evs_copy(struct evs_store *store, int fd, struct evs_error *err);
 

@@ -70,6 +70,7 @@ int fields_parse(const char *text, struct fields **out, struct evs_error *err)
 		const char *rest;
 		struct path path;
 		if (!path_parse(&path, p, ",", &rest) || path.n == 0 || path.steps[0].key == NULL) {
+			path_free(&path);
 			fields_free(f);
 			return error_set(err, EVS_USAGE, 0, "--fields: no field at '%s'; write .eventType,.data.total", p);
 		}

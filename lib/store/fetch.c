@@ -2,6 +2,7 @@
 
 #include "base/bytes.h"
 #include "base/error.h"
+#include "base/hash.h"
 
 void fetch_release(struct fetch *f)
 {
@@ -17,19 +18,32 @@ void fetch_forget(struct fetch *f)
 	f->asked = 0;
 }
 
+/* The checksum of a record: of all that follows it. */
+static uint32_t tail_check(const uint8_t *bytes, size_t size)
+{
+	return (uint32_t)hash64(bytes, size, 0);
+}
+
 void fetch_encode_tail(struct buf *out, const struct record *r)
 {
 	uint8_t head[VARINT_MAX + 8], *p = put_varint(head, r->revision);
+	size_t start = out->size;
 
 	put64(p, (uint64_t)r->recorded_us);
+	buf_put(out, "\0\0\0", 4);
 	buf_put(out, head, (size_t)(p + 8 - head));
 	buf_put(out, r->body, r->size);
+	if (!out->failed)
+		put32(out->data + start, tail_check(out->data + start + 4, out->size - start - 4));
 }
 
 bool fetch_decode_tail(struct kv_bytes value, uint64_t position, struct record *r)
 {
-	const uint8_t *end = value.data + value.size, *p = get_varint(value.data, end, &r->revision);
+	const uint8_t *end = value.data + value.size, *p;
 
+	if (value.size < 4 || get32(value.data) != tail_check(value.data + 4, value.size - 4))
+		return false;
+	p = get_varint(value.data + 4, end, &r->revision);
 	if (p == NULL || end - p < 8 || (uint64_t)(end - p) > UINT32_MAX)
 		return false;
 	r->position = position;

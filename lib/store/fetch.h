@@ -28,7 +28,7 @@ int fetch_segment(struct kv_txn *txn, uint64_t position, struct segment *segment
 
 /* ---- records of the tail ---- */
 
-/* Write a record's value: revision, recordedAt, packed event. */
+/* Write a record's value: checksum, revision, recordedAt, packed event. */
 void fetch_encode_tail(struct buf *out, const struct record *r);
 
 /* Look at a value; r borrows it. False when it is damaged. */

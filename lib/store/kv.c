@@ -29,6 +29,7 @@ struct kv {
 	MDB_env *env;
 	int fd;
 	size_t page_size;
+	uintptr_t map; /* where the file is in memory */
 	MDB_dbi tables[KV_TABLES];
 };
 
@@ -38,8 +39,27 @@ struct kv_txn {
 	bool write;
 };
 
+/* Whether bytes that LMDB hands out lie in the file: of a damaged page it believes every size. */
+static bool in_file(const struct kv_txn *txn, const MDB_val *v)
+{
+	MDB_envinfo info;
+	uintptr_t at = (uintptr_t)v->mv_data, page;
+	uint64_t size, number;
+
+	if (txn->write || mdb_env_info(txn->kv->env, &info) != 0)
+		return true; /* pages that were written lie in memory */
+	if (txn->kv->map == 0) { /* the first value that is read lies in a tree page, which says its number */
+		page = at & ~(uintptr_t)(txn->kv->page_size - 1);
+		memcpy(&number, (const void *)page, sizeof number);
+		txn->kv->map = page - number * txn->kv->page_size;
+	}
+	size = (info.me_last_pgno + 1) * txn->kv->page_size;
+	return at >= txn->kv->map && at - txn->kv->map <= size && v->mv_size <= size - (at - txn->kv->map);
+}
+
 struct kv_cursor {
 	MDB_cursor *cursor;
+	const struct kv_txn *txn;
 };
 
 /* Fill err from an LMDB result. */
@@ -407,6 +427,8 @@ int kv_get(struct kv_txn *txn, enum kv_table table, const void *key, size_t key_
 		return EVS_END;
 	if (rc != 0)
 		return fail(err, rc, "read the store");
+	if (!in_file(txn, &v))
+		return fail(err, MDB_CORRUPTED, "read the store");
 	value->data = v.mv_data;
 	value->size = v.mv_size;
 	return EVS_OK;
@@ -474,6 +496,7 @@ int kv_cursor_open(struct kv_txn *txn, enum kv_table table, struct kv_cursor **o
 			return fail(err, rc, "read the store");
 		}
 	}
+	c->txn = txn;
 	*out = c;
 	return EVS_OK;
 }
@@ -509,6 +532,8 @@ int kv_move(struct kv_cursor *c, enum kv_move move, struct kv_bytes *key, struct
 		return EVS_END;
 	if (rc != 0)
 		return fail(err, rc, "read the store");
+	if (!in_file(c->txn, &k) || !in_file(c->txn, &v))
+		return fail(err, MDB_CORRUPTED, "read the store");
 	*key = (struct kv_bytes){k.mv_data, k.mv_size};
 	*value = (struct kv_bytes){v.mv_data, v.mv_size};
 	return EVS_OK;

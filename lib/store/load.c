@@ -56,6 +56,11 @@ static int add_tail_record(struct segment_events *e, struct kv_bytes value, uint
 	return EVS_OK;
 }
 
+static int missing(uint64_t position, struct evs_error *err)
+{
+	return error_set(err, EVS_CORRUPT, 0, "the event at position %llu is missing; evs verify says more", (unsigned long long)position);
+}
+
 /* Copy the events of the tail from..to. */
 static int load_tail(struct loader *l, uint64_t from, uint64_t to, struct evs_error *err)
 {
@@ -72,6 +77,10 @@ static int load_tail(struct loader *l, uint64_t from, uint64_t to, struct evs_er
 		uint64_t position = key.size == 8 ? get64be(key.data) : 0;
 		if (position > to)
 			break;
+		if (position != from + l->events.n) {
+			status = missing(from + l->events.n, err);
+			break;
+		}
 		status = add_tail_record(&l->events, value, position, err);
 		if (status != EVS_OK)
 			break;
@@ -79,7 +88,9 @@ static int load_tail(struct loader *l, uint64_t from, uint64_t to, struct evs_er
 	kv_cursor_close(c);
 	for (size_t i = 0; i < l->events.n; i++)
 		l->events.records[i].body = l->events.bytes.data + (uintptr_t)l->events.records[i].body;
-	return status == EVS_END ? EVS_OK : status;
+	if (status != EVS_OK && status != EVS_END)
+		return status;
+	return l->events.n == to - from + 1 ? EVS_OK : missing(from + l->events.n, err);
 }
 
 /* ---- a segment ---- */

@@ -283,6 +283,12 @@ static int by_aggregate(const void *a, const void *b)
 	return x < y ? -1 : x > y;
 }
 
+static void sort_streams(struct run_stream *streams, size_t n)
+{
+	if (n > 0)
+		qsort(streams, n, sizeof *streams, by_aggregate);
+}
+
 /* Streams: names and revisions, one behind another. streams is sorted by aggregate. */
 static void put_streams(struct writer *w, const struct run_stream *streams, size_t n)
 {
@@ -424,7 +430,7 @@ bool run_build_finish(struct run_build *b, struct buf *out)
 	bool ok = b->events_ok && b->terms_ok;
 
 	if (ok) {
-		qsort(b->in.streams, b->in.n_streams, sizeof *b->in.streams, by_aggregate);
+		sort_streams(b->in.streams, b->in.n_streams);
 		put_streams(&b->w, b->in.streams, b->in.n_streams);
 		ok = writer_finish(&b->w, b->in.first, b->in.count, out);
 	}
@@ -813,7 +819,7 @@ static void newest_streams(struct run_dump *d, uint64_t seed)
 
 	for (size_t i = 0; i < d->n_streams; i++)
 		d->streams[i].aggregate = term_hash(seed, TERM_AGGREGATE, &d->streams[i].id, NULL);
-	qsort(d->streams, d->n_streams, sizeof *d->streams, by_aggregate);
+	sort_streams(d->streams, d->n_streams);
 	for (size_t i = 0; i < d->n_streams; i++) {
 		struct run_stream *s = &d->streams[i], *same = NULL;
 		for (size_t k = n; k-- > 0 && d->streams[k].aggregate == s->aggregate && same == NULL;) {

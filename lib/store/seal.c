@@ -267,7 +267,7 @@ static int copy_tail(struct seal *s, struct kv_txn *txn, size_t **at, size_t *n,
 	return status == EVS_END ? EVS_OK : status;
 }
 
-/* Put the tail's events in front of the items; its tables are emptied. */
+/* Put the tail's events in front of the items. Its tables are emptied by seal_flush: until then events are found there. */
 static int take_tail(struct seal *s, struct kv_txn *txn, struct store_state *state, struct streams *streams, struct evs_error *err)
 {
 	size_t *at = NULL, n = 0, have = s->n_items;
@@ -305,10 +305,9 @@ static int take_tail(struct seal *s, struct kv_txn *txn, struct store_state *sta
 		s->items = items;
 		s->n_items = s->items_cap = n + have;
 		items = NULL;
-		status = kv_clear(txn, KV_TAIL, err);
 	}
 	free(items);
-	return status == EVS_OK ? kv_clear(txn, KV_RECENT, err) : status;
+	return status;
 }
 
 /* Write segments that are built, in order; the pool gives its tasks back in order too. all: wait for the rest. */
@@ -464,6 +463,10 @@ int seal_flush(struct seal *s, struct kv_txn *txn, struct store_state *state, st
 	if (s->sealing) {
 		state->tail_bytes = 0;
 		state->tail_first = state->last_position + 1 - s->n_items;
+		if (status == EVS_OK)
+			status = kv_clear(txn, KV_TAIL, err);
+		if (status == EVS_OK)
+			status = kv_clear(txn, KV_RECENT, err);
 	}
 	if (status == EVS_OK && s->run_count > 0)
 		status = put_sealed(s, txn, streams, err);

@@ -1,8 +1,8 @@
 /*
  * Where new events go: to the tail while they are few, into segments and a run of the index when they are many.
  *
- * Invariants: items are added in order of position. Once they and the tail together fill a segment the tail is
- * emptied into it, and everything that follows in the batch is cut into segments; seal_flush writes it all.
+ * Invariants: items are added in order of position. Once they and the tail together fill a segment the tail goes
+ * into it, and everything that follows in the batch is cut into segments; seal_flush writes it all.
  */
 #ifndef EVS_STORE_SEAL_H
 #define EVS_STORE_SEAL_H

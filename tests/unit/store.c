@@ -42,7 +42,7 @@ static void what_is_no_store(void **state)
 		{"empty", "", "an empty file", 0},
 		{"text", "hello\n", "not an evs store", 6},
 		{"json", event, "not an evs store", sizeof event - 1},
-		{"sqlite", "SQLite format 3\0aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa", "not an evs store", 180},
+		{"sqlite", "SQLite format 3\0aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa", "not an evs store", 100},
 	};
 	char lock[300];
 

@@ -1,0 +1,299 @@
+# evs append: what goes in, how, and what it says. Conditions, bad input and formats have files of their own.
+load helper
+
+@test "append makes a store, for its owner alone, and says nothing" {
+	events 3 >in
+	umask 022
+	quiet evs append a.evs in
+	is "$(stat -c %a a.evs)" 600
+	is "$(count a.evs)" 3
+	umask 0277
+	quiet evs append b.evs in
+	is "$(stat -c %a b.evs)" 400
+}
+
+@test "append --no-create wants a store that is there" {
+	events 1 >in
+	ran 1 evs append a.evs --no-create in
+	out_is ''
+	err_is "evs-append: a.evs: no such store"
+	[ ! -e a.evs ] && [ ! -e a.evs-lock ]
+	quiet evs append a.evs in
+	events 1 b >in
+	quiet evs append a.evs --no-create in
+	is "$(count a.evs)" 2
+}
+
+@test "append reads files in order, and standard input where - stands" {
+	events 1 a >one
+	events 1 b >two
+	events 1 c >three
+	quiet evs append a.evs one - three <two
+	shows $'{"eventId":"a-1"}\n{"eventId":"b-1"}\n{"eventId":"c-1"}' a.evs --fields .eventId
+	quiet evs append b.evs <one
+	is "$(count b.evs)" 1
+	quiet evs append -- b.evs two
+	is "$(count b.evs)" 2
+}
+
+@test "append looks at all files before it begins" {
+	events 1 >one
+	mkdir folder
+	ran 1 evs append a.evs one missing
+	out_is ''
+	err_has "evs-append: missing: cannot open: No such file or directory; nothing was appended"
+	ran 1 evs append a.evs one folder
+	err_has "evs-append: folder: is a directory"
+	[ ! -e a.evs ] || is "$(count a.evs)" 0
+}
+
+@test "append of nothing makes an empty store" {
+	quiet evs append a.evs </dev/null
+	is "$(count a.evs)" 0
+	shows '' a.evs
+	printf '\n  \n\r\n\t\n' | evs append a.evs
+	is "$(count a.evs)" 0
+}
+
+@test "append options fill what an event lacks, behind its own fields" {
+	echo '{"eventId":"1","timestamp":"2026-05-14T10:30:00Z"}' >bare
+	echo '{"eventType":"own","eventId":"2","timestamp":"2026-05-14T10:30:00Z","aggregateId":"o","aggregateType":"O","source":"os","correlationId":"oc","causationId":"oa","tags":["ot"]}' >own
+	quiet evs append a.evs --type T --stream S --aggregate-type A --source src --correlation co --causation ca --tag t1 --tag t2 bare own
+	ran 0 evs cat a.evs
+	is "$(jq -c 'del(.recordedAt)' <<<"$output")" '{"eventId":"1","timestamp":"2026-05-14T10:30:00Z","eventType":"T","aggregateId":"S","aggregateType":"A","source":"src","correlationId":"co","causationId":"ca","tags":["t1","t2"],"position":1,"revision":1}
+{"eventType":"own","eventId":"2","timestamp":"2026-05-14T10:30:00Z","aggregateId":"o","aggregateType":"O","source":"os","correlationId":"oc","causationId":"oa","tags":["ot"],"position":2,"revision":1}'
+}
+
+@test "append -t and -s are --type and --stream" {
+	echo '{}' >in
+	quiet evs append a.evs -t T -sS in
+	shows '{"eventType":"T","aggregateId":"S","revision":1}' a.evs --fields .eventType,.aggregateId,.revision
+}
+
+# Each option that fills, alone: option, field, value.
+@test "append options each fill their own field" {
+	echo '{"eventType":"t"}' >in
+	while read -r option field; do
+		rm -f a.evs a.evs-lock
+		quiet evs append a.evs "$option" value in
+		shows "{\"$field\":$([ "$field" = tags ] && echo '["value"]' || echo '"value"')}" a.evs --fields ".$field"
+	done <<-END
+		--stream aggregateId
+		--aggregate-type aggregateType
+		--source source
+		--correlation correlationId
+		--causation causationId
+		--tag tags
+	END
+	ran 1 evs append b.evs in --type '' <<<'{}'
+	echo '{}' >in
+	ran 1 evs append b.evs in
+	err_has "field 'eventType' is missing"
+}
+
+@test "append fills eventId with a UUIDv7 and timestamp with now" {
+	before=$(date +%s)
+	quiet evs append a.evs <<<'{"eventType":"a"}'
+	ran 0 evs cat a.evs
+	[[ $(jq -r .eventId <<<"$output") =~ ^[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$ ]] || fail "no UUIDv7"
+	[[ $(jq -r .timestamp <<<"$output") =~ ^20[0-9-]{8}T[0-9:]{8}\.[0-9]{6}Z$ ]] || fail "no time"
+	at=$(date -d "$(jq -r .timestamp <<<"$output")" +%s)
+	[ "$at" -ge "$before" ] && [ "$at" -le "$(date +%s)" ]
+	is "$(jq -r 'keys_unsorted|join(" ")' <<<"$output")" "eventType eventId timestamp position recordedAt"
+}
+
+@test "append --receipts tells where each event stands" {
+	echo '{"eventType":"a","eventId":"no stream"}' >in
+	echo '{"eventType":"a","eventId":"q\"\u0001\u00e9","aggregateId":"s"}' >>in
+	echo '{"eventType":"a","eventId":"3","aggregateId":"s"}' >>in
+	ran 0 evs append a.evs --receipts in
+	err_is ''
+	out_is '{"eventId":"no stream","position":1,"stream":null,"revision":null,"duplicate":false}
+{"eventId":"q\"\u0001é","position":2,"stream":"s","revision":1,"duplicate":false}
+{"eventId":"3","position":3,"stream":"s","revision":2,"duplicate":false}'
+	ran 0 evs append a.evs in --receipts
+	out_is '{"eventId":"no stream","position":1,"stream":null,"revision":null,"duplicate":true}
+{"eventId":"q\"\u0001é","position":2,"stream":"s","revision":1,"duplicate":true}
+{"eventId":"3","position":3,"stream":"s","revision":2,"duplicate":true}'
+	is "$(count a.evs)" 3
+}
+
+@test "append skips an event that is there, and refuses its eventId for another" {
+	events 5 >in
+	quiet evs append a.evs in
+	quiet evs append a.evs in
+	is "$(count a.evs)" 5
+	echo '{"eventType":"a","eventId":"a-3","timestamp":"2026-05-14T10:30:00Z","data":{"n":33}}' >other
+	ran 3 evs append a.evs other
+	out_is ''
+	err_has "evs-append: other: line 1: eventId 'a-3' is in the store at position 3 with other content"
+	is "$(count a.evs)" 5
+}
+
+@test "append knows a duplicate within one input" {
+	printf '%s\n' '{"eventType":"a","eventId":"1"}' '{"eventType":"b","eventId":"2"}' '{ "eventId" : "1" , "eventType":"\u0061"}' >in
+	ran 1 true || true
+	ran 3 evs append a.evs in # another order of fields is other content
+	err_has "line 3: eventId '1'"
+	is "$(count a.evs)" 2
+	printf '%s\n' '{"eventType":"a","eventId":"1"}' '{"eventType":"b","eventId":"2"}' '{ "eventType":"\u0061", "eventId" : "1" }' >in
+	ran 0 evs append b.evs --receipts in
+	is "$(jq -c '[.position,.duplicate]' <<<"$output" | paste -sd' ')" '[1,false] [2,false] [1,true]'
+	is "$(count b.evs)" 2
+}
+
+@test "append compares no timestamp where an event came without one" {
+	quiet evs append a.evs <<<'{"eventType":"a","eventId":"1","data":1}'
+	quiet evs append a.evs <<<'{"eventType":"a","eventId":"1","data":1}'
+	is "$(count a.evs)" 1
+	ran 3 evs append a.evs <<<'{"eventType":"a","eventId":"1","data":1,"timestamp":"2026-05-14T10:30:00Z"}'
+	ran 3 evs append a.evs <<<'{"eventType":"a","eventId":"1","data":2}'
+	err_has "evs-append: a.evs: line 1: eventId '1'"
+	is "$(count a.evs)" 1
+}
+
+@test "append finds a duplicate in the whole history, sealed or not" {
+	events 40000 >in
+	quiet evs append a.evs in
+	[ "$(evs stat a.evs | jq .segments)" -ge 2 ]
+	quiet evs append a.evs <(sed -n '17p;39999p' in)
+	is "$(count a.evs)" 40000
+	ran 3 evs append a.evs <<<'{"eventType":"b","eventId":"a-17"}'
+	err_has "at position 17"
+	quiet evs append a.evs in
+	is "$(count a.evs)" 40000
+}
+
+@test "append --event-id hash makes the id from the content" {
+	printf '%s\n' '{"eventType":"a","data":1}' '{"eventType":"a","data":2}' >in
+	quiet evs append a.evs --event-id hash in
+	quiet evs append a.evs --event-id hash in
+	is "$(count a.evs)" 2
+	[[ $(evs cat a.evs -n 1 | jq -r .eventId) =~ ^[0-9a-f-]{14}8[0-9a-f]{3}-[89ab] ]] || fail "no UUIDv8"
+	quiet evs append a.evs --event-id uuid in
+	is "$(count a.evs)" 4
+	# What options fill in belongs to the content.
+	quiet evs append a.evs --event-id hash --stream s in
+	is "$(count a.evs)" 6
+}
+
+@test "append --atomic is all or nothing" {
+	{ events 3; echo bad; } >in
+	ran 1 evs append a.evs --atomic in
+	err_has "evs-append: in: line 4: "
+	err_has "nothing was appended"
+	is "$(count a.evs)" 0
+	ran 1 evs append a.evs in
+	is "$(count a.evs)" 3
+	events 2 b >good
+	ran 1 evs append a.evs --atomic good in
+	is "$(count a.evs)" 3
+	quiet evs append a.evs --atomic good
+	is "$(count a.evs)" 5
+}
+
+@test "append --atomic holds for input of many batches" {
+	{ events 300000; echo bad; } >in
+	ran 1 evs append a.evs --atomic in
+	err_has "line 300001: "
+	is "$(count a.evs)" 0
+	quiet evs append a.evs --atomic <(head -n 300000 in)
+	is "$(count a.evs)" 300000
+}
+
+@test "append commits when its input pauses" {
+	mkfifo in
+	evs append a.evs --receipts <in >out 2>err &
+	pid=$!
+	exec 5>in
+	for i in 1 2 3; do
+		echo "{\"eventType\":\"a\",\"eventId\":\"$i\"}" >&5
+		wait_for lines_in out $i
+		positions "$(seq -s' ' $i)" a.evs # though the input goes on
+	done
+	exec 5>&-
+	ended $pid
+	wait $pid
+	is "$(count a.evs)" 3
+}
+
+@test "append ends a batch at a signal, and says so by its status" {
+	for signal in INT:130 TERM:143 HUP:129; do
+		rm -f in out a.evs*
+		mkfifo in
+		# A shell's background job ignores SIGINT; python lets it go.
+		python3 -c 'import os, signal, sys
+signal.signal(signal.SIGINT, signal.SIG_DFL); os.execvp(sys.argv[1], sys.argv[1:])' evs append a.evs --receipts <in >out 2>err &
+		pid=$!
+		exec 5>in
+		events 3 >&5
+		wait_for lines_in out 3
+		kill -"${signal%:*}" $pid
+		ended $pid
+		run wait $pid
+		exec 5>&-
+		is "$status" "${signal#*:}"
+		is "$(cat err)" ''
+		is "$(count a.evs)" 3
+	done
+}
+
+@test "append goes on when nobody reads its receipts" {
+	events 20000 >in
+	run bash -c 'evs append a.evs --receipts in | head -n 1 >first; exit ${PIPESTATUS[0]}'
+	[ "$status" -eq 0 ]
+	is "$output" ''
+	is "$(jq .position first)" 1
+	is "$(count a.evs)" 20000
+}
+
+@test "append --progress shows how far it is, --no-progress never" {
+	ran 0 on_terminal --feed 1.5 evs append a.evs
+	out_has $'\r'
+	out_has " events"
+	out_has "/s)"
+	ran 0 on_terminal --feed 1.5 evs append a.evs --no-progress
+	[[ $output != *"/s)"* ]] || fail "progress is shown"
+	mkfifo in
+	evs append a.evs --progress <in 2>err &
+	pid=$!
+	exec 5>in
+	while ! lines_in err 1; do
+		echo '{"eventType":"a"}' >&5
+		sleep 0.05
+		[ $((n += 1)) -lt 600 ] || fail "no progress was shown"
+	done
+	exec 5>&-
+	wait $pid
+	[[ $(head -n 1 err) == "evs-append: "*" events ("*"/s)"* ]] || fail "$(cat err)"
+}
+
+@test "append sums up for a person" {
+	printf '{"eventType":"a","eventId":"1"}\n{"eventType":"a","eventId":"2"}\n' >in
+	ran 0 on_terminal evs append a.evs in
+	out_has "evs-append: a.evs: 2 events appended"
+	ran 0 on_terminal evs append a.evs in
+	out_has "evs-append: a.evs: 0 events appended (2 duplicates)"
+	ran 0 on_terminal --feed 0.1 evs append b.evs
+	[[ $output =~ [0-9]+\ event ]] || fail "no sum"
+}
+
+@test "positions and revisions have no gaps over many appends" {
+	for i in $(seq 1 30); do
+		events $((i * 7)) "t$i" "s$((i % 4))"
+	done >all
+	split -l 100 all part.
+	for part in part.*; do
+		quiet evs append a.evs "$part"
+	done
+	is "$(count a.evs)" "$(wc -l <all)"
+	evs cat a.evs >out
+	python3 - <<-'END'
+	import json
+	at = {}
+	for n, line in enumerate(open("out"), 1):
+	    e = json.loads(line)
+	    at[e["aggregateId"]] = at.get(e["aggregateId"], 0) + 1
+	    assert e["position"] == n and e["revision"] == at[e["aggregateId"]], line
+	END
+}

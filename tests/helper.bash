@@ -1,0 +1,146 @@
+# What all bats files share. Tools come from EVS_BIN; each test has a fresh folder and is in it.
+bats_require_minimum_version 1.5.0
+
+ROOT=$(cd "$BATS_TEST_DIRNAME/.." && pwd)
+EVS_BIN=$(cd "${EVS_BIN:-$ROOT/build/bin}" && pwd)
+DATA=$ROOT/../shared/data
+# A time limit for what must not hang. Sanitizers and full machines are slow.
+PATIENCE=${EVS_TEST_PATIENCE:-60}
+export PATH=$EVS_BIN:$PATH LC_ALL=C.UTF-8 TZ=UTC
+unset NO_COLOR COLUMNS
+
+setup() {
+	cd "$BATS_TEST_TMPDIR"
+}
+
+# Children that a test left behind do not outlive it.
+teardown() {
+	local children
+	children=$(jobs -p)
+	[ -z "$children" ] || kill -9 $children 2>/dev/null || true
+}
+
+evs() {
+	"$EVS_BIN/evs" "$@"
+}
+
+# Say what is wrong, with what the last `ran` gave, and fail.
+fail() {
+	printf '%s\n' "$@" >&2
+	if [ -n "${status+x}" ]; then
+		printf -- '--- status %s, stdout:\n%s\n--- stderr:\n%s\n---\n' "$status" "${output-}" "${stderr-}" >&2
+	fi
+	return 1
+}
+
+# ran STATUS COMMAND...: run it; it must end with STATUS. Then $output and $stderr are what it wrote.
+ran() {
+	local wanted=$1
+	shift
+	run --separate-stderr "$@"
+	[ "$status" -eq "$wanted" ] || fail "status $status, not $wanted: $*"
+}
+
+# quiet COMMAND...: it ends with 0 and says nothing at all.
+quiet() {
+	ran 0 "$@"
+	out_is ''
+	err_is ''
+}
+
+out_is() {
+	[ "$output" = "$1" ] || fail "stdout is not:" "$1"
+}
+
+err_is() {
+	[ "$stderr" = "$1" ] || fail "stderr is not:" "$1"
+}
+
+out_has() {
+	[[ $output == *"$1"* ]] || fail "stdout lacks: $1"
+}
+
+err_has() {
+	[[ $stderr == *"$1"* ]] || fail "stderr lacks: $1"
+}
+
+# is GOT WANTED
+is() {
+	[ "$1" = "$2" ] || fail "it is:" "$1" "and not:" "$2"
+}
+
+# shows WANTED cat-ARGUMENTS...: cat ends with 0, WANTED on stdout and nothing on stderr.
+shows() {
+	local wanted=$1
+	shift
+	ran 0 evs cat "$@"
+	out_is "$wanted"
+	err_is ''
+}
+
+# positions "1 2 3" cat-ARGUMENTS...: cat selects these.
+positions() {
+	local wanted=$1
+	shift
+	ran 0 evs cat "$@" --fields .position
+	err_is ''
+	is "$(jq -r .position <<<"$output" | paste -sd' ')" "$wanted"
+}
+
+# events N [TYPE [STREAM]]: that many lines, with ids TYPE-1 and on.
+events() {
+	local n=$1 type=${2:-a} stream=${3:+",\"aggregateId\":\"$3\""}
+	awk -v n="$n" -v type="$type" -v stream="$stream" 'BEGIN {
+		for (i = 1; i <= n; i++)
+			printf "{\"eventType\":\"%s\",\"eventId\":\"%s-%d\",\"timestamp\":\"2026-05-14T10:30:00Z\"%s,\"data\":{\"n\":%d}}\n", type, type, i, stream, i
+	}'
+}
+
+# count STORE: how many events it has, as verify and its last position say.
+count() {
+	evs verify "$1" >/dev/null 2>&1 || fail "verify finds damage in $1: $(evs verify "$1" 2>&1)"
+	evs stat "$1" | jq .events
+}
+
+# wait_for COMMAND...: until it succeeds.
+wait_for() {
+	local end=$((SECONDS + PATIENCE))
+	until "$@"; do
+		[ $SECONDS -lt $end ] || fail "waited in vain for: $*"
+		sleep 0.01
+	done
+}
+
+# lines_in FILE N: it has at least that many.
+lines_in() {
+	[ -e "$1" ] && [ "$(wc -l <"$1")" -ge "$2" ]
+}
+
+# ended PID: so that `wait PID` gives its status; false with a message when it does not end.
+ended() {
+	local end=$((SECONDS + PATIENCE))
+	while kill -0 "$1" 2>/dev/null; do
+		[ $SECONDS -lt $end ] || fail "process $1 does not end"
+		sleep 0.01
+	done
+}
+
+# on_terminal COMMAND...: run it with a terminal of 100 columns as stdin, stdout and stderr; what it showed on stdout.
+on_terminal() {
+	python3 "$ROOT/tests/on_terminal.py" "$@"
+}
+
+# needs_data NAME: the log of that name as NAME.ndjson, or the test is skipped: these come with the machine, not the source.
+needs_data() {
+	[ -e "$DATA/$1.ndjson.zst" ] || skip "no shared data: $DATA/$1.ndjson.zst"
+	zstd -dqc "$DATA/$1.ndjson.zst" >"$1.ndjson"
+}
+
+# unprivileged COMMAND...: so that modes of files count.
+unprivileged() {
+	if [ "$(id -u)" = 0 ]; then
+		setpriv --reuid=65534 --regid=65534 --clear-groups "$@"
+	else
+		"$@"
+	fi
+}
