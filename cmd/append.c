@@ -96,7 +96,6 @@ struct run {
 	const char *input; /* the file at hand; NULL: standard input */
 	struct evs_append *append;
 	uint64_t given;    /* receipts */
-	bool eager;        /* show each receipt at once */
 };
 
 /* What a line's trouble is about: the file that it is in, or the store. */
@@ -125,7 +124,7 @@ static int on_receipt(void *context, const struct evs_receipt *r)
 	buf_printf(out, ",\"duplicate\":%s}\n", r->duplicate ? "true" : "false");
 	run->given++;
 	evs_append_result(run->append, &done);
-	failed = run->eager && run->given >= done.events + done.duplicates ? output_flush() : output_flush_large();
+	failed = run->given >= done.events + done.duplicates ? output_flush() : output_flush_large();
 	/* Nobody reads the receipts any more: the events are still wanted. */
 	return failed != 0 && !output_closed();
 }
@@ -256,7 +255,7 @@ static int report(struct run *run, int status, const struct evs_error *err)
 static int run_append(struct append_args *args, struct evs_store *store, const char *store_path, char *const *files,
                       size_t n)
 {
-	struct run run = {.args = args, .store_path = store_path, .eager = !output_is_file()};
+	struct run run = {.args = args, .store_path = store_path};
 	struct evs_error err = {0};
 	int status;
 

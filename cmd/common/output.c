@@ -165,11 +165,6 @@ bool output_is_terminal(void)
 	return isatty(STDOUT_FILENO);
 }
 
-bool output_is_file(void)
-{
-	return kind() == S_IFREG;
-}
-
 bool output_colour(void)
 {
 	const char *no_color = getenv("NO_COLOR"), *term = getenv("TERM");

@@ -45,9 +45,6 @@ int output_finish(int status);
 
 bool output_is_terminal(void);
 
-/* Whether it is a regular file. */
-bool output_is_file(void);
-
 /* Whether to use colours: on a terminal that has them, unless NO_COLOR is set. */
 bool output_colour(void);
 

@@ -91,8 +91,13 @@ static inline const uint8_t *packed_extension(const uint8_t *p, const uint8_t *e
 	if (p == end)
 		return end;
 	type = *p++;
-	if (type == PACKED_NUMBER && n > 0)
+	if (type == PACKED_NUMBER && n > 0) {
+		/* Digits become JSON as they are: nothing else may stand there. */
+		for (uint32_t i = 0; i < n && i < (size_t)(end - p); i++)
+			if ((p[i] < '0' || p[i] > '9') && p[i] != '.' && p[i] != '-' && p[i] != '+' && p[i] != 'e' && p[i] != 'E')
+				return end;
 		return packed_bytes(p, end, PACKED_DIGITS, n, out);
+	}
 	if (type == PACKED_UUID && n == 16)
 		return packed_bytes(p, end, PACKED_UUID16, n, out);
 	if (type == PACKED_DOCUMENT)

@@ -434,16 +434,19 @@ static void put_plain_digits(struct buf *out, const uint8_t *digits, size_t size
 {
 	char text[64];
 	unsigned significant = 0;
+	bool zero = true;
 	double d;
 	uint8_t *p;
 
-	for (size_t i = 0; i < size && digits[i] != 'e' && digits[i] != 'E'; i++)
+	for (size_t i = 0; i < size && digits[i] != 'e' && digits[i] != 'E'; i++) {
 		significant += digits[i] >= '0' && digits[i] <= '9';
+		zero &= digits[i] < '1' || digits[i] > '9';
+	}
 	if (significant <= 15 && size < sizeof text) {
 		memcpy(text, digits, size);
 		text[size] = '\0';
 		d = strtod(text, NULL);
-		if (isnormal(d) && buf_room(out, 16)) {
+		if ((isnormal(d) || (d == 0 && zero)) && buf_room(out, 16)) {
 			p = out->data + out->size;
 			packed_put_double(&p, d);
 			out->size = (size_t)(p - out->data);

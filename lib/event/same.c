@@ -47,7 +47,7 @@ int same_event(const struct names *names, const uint8_t *a, size_t a_size, const
 	if (a_size == b_size && memcmp(a, b, a_size) == 0)
 		return 1;
 	if (fields_text(&x, names, a, a_size, ignore_time) && fields_text(&y, names, b, b_size, ignore_time))
-		same = x.size == y.size && memcmp(x.data, y.data, x.size) == 0;
+		same = x.size == y.size && (x.size == 0 || memcmp(x.data, y.data, x.size) == 0);
 	buf_free(&x);
 	buf_free(&y);
 	return same;

@@ -230,7 +230,8 @@ static int end_at(struct evs_append *a, int status, struct evs_error *err)
 	a->failed = true;
 	if (a->rules.whole || (status != EVS_BAD_EVENT && status != EVS_CONFLICT)) {
 		commit_abort(a->commit);
-		if (a->rules.whole && status == EVS_BAD_EVENT && err != NULL) {
+		if (a->rules.whole && (status == EVS_BAD_EVENT || status == EVS_CONFLICT) && err != NULL &&
+		    strstr(err->message, "nothing was appended") == NULL) {
 			n = strlen(err->message);
 			snprintf(err->message + n, sizeof err->message - n, "; nothing was appended");
 		}

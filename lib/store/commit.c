@@ -53,6 +53,7 @@ struct commit {
 	uint64_t expect_stream;
 	uint64_t fresh, repeated; /* new events and duplicates of the whole */
 	uint64_t next_repeat;  /* where the next duplicate of a retry must stand */
+	bool failed;           /* a line ended the append */
 	/* What was done. */
 	struct evs_append_result done, open; /* committed; of the open transaction */
 };
@@ -561,7 +562,8 @@ int commit_chunk(struct commit *c, struct chunk *chunk, struct evs_error *err)
 				__builtin_prefetch(&c->id_slots[ahead->event & (c->n_id_slots - 1)]);
 		}
 		status = take_line(c, chunk, i, err);
-		if (status != EVS_OK)
+		c->failed = status != EVS_OK;
+		if (c->failed)
 			chunk_truncate(chunk, i); /* what follows is not part of the batch */
 	}
 	return status;
@@ -650,7 +652,7 @@ int commit_end(struct commit *c, bool last, struct evs_error *err)
 		return EVS_OK;
 	if (c->rules->whole && !last)
 		return flush_part(c, err);
-	if (c->open.events == 0 && c->open.rejected == 0 && name_count(c->store->names) == c->names_before) {
+	if (c->open.events == 0 && c->open.rejected == 0 && (c->failed || name_count(c->store->names) == c->names_before)) {
 		kv_abort(c->txn); /* duplicates alone: nothing to write */
 		c->txn = NULL;
 	} else {

@@ -630,7 +630,7 @@ static bool term_each(const struct run *r, uint64_t hash, bool (*each)(void *, u
 			return false;
 		*count += n;
 		for (uint64_t k = 0; each != NULL && k < n; k++) {
-			if ((p = get_varint(p, t.end, &delta)) == NULL)
+			if ((p = get_varint(p, t.end, &delta)) == NULL || delta >= r->count)
 				return false;
 			position += delta;
 			if (position >= r->count || !each(context, (uint32_t)position))
@@ -714,14 +714,16 @@ static int dump_events(const struct run *r, uint64_t bucket, uint32_t shift, str
 static int dump_lists(const struct run *r, const struct term_bucket *t, uint64_t bucket, uint32_t shift, struct run_dump *d)
 {
 	unsigned width = fragment_bytes(r->term_bits);
+	size_t left = (size_t)(t->end - t->lists); /* every position takes a byte: lists do not share them */
 
 	for (size_t i = 0; i < t->n_lists; i++) {
 		const uint8_t *head = t->heads + i * (width + 4), *p;
 		uint64_t hash = hash_of(bucket, get_fragment(head, width), r->term_bits), n, delta, position = 0;
-		if ((p = list_at(t, head, width, &n)) == NULL)
+		if ((p = list_at(t, head, width, &n)) == NULL || n > left)
 			return EVS_CORRUPT;
+		left -= n;
 		for (uint64_t k = 0; k < n; k++) {
-			if ((p = get_varint(p, t->end, &delta)) == NULL || (position += delta) >= r->count)
+			if ((p = get_varint(p, t->end, &delta)) == NULL || delta >= r->count || (position += delta) >= r->count)
 				return EVS_CORRUPT;
 			if (!add_entry(&d->terms, &d->n_terms, &d->terms_cap, hash, position + shift))
 				return EVS_NOMEM;

@@ -418,6 +418,12 @@ static int make_room(const struct segment *s, const uint8_t *marks, struct segme
 			return EVS_CORRUPT;
 		}
 		bytes += entry.raw_size + (size_t)entry.n_uuids * 16;
+		/* A segment is closed by the event that crosses SEGMENT_BYTES: more than one of the largest is not in it. */
+		if (bytes > 3 * EVS_LINE_MAX + SEGMENT_BYTES) {
+			if (bad != NULL)
+				*bad = f;
+			return EVS_CORRUPT;
+		}
 	}
 	if (e->cap < s->count) {
 		struct record *records = realloc(e->records, s->count * sizeof *records);

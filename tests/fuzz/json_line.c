@@ -3,7 +3,7 @@
 #include "event/render.h"
 #include "fuzz.h"
 
-/* Parse a line; names get numbers as in a store. Whether it is an event, its own fields in text. */
+/* Parse a line; names get numbers as in a store. Whether it is an event; text: how it is shown. */
 static bool show(struct names *names, const struct parse_rules *rules, const uint8_t *line, size_t size, struct buf *text)
 {
 	struct parser *p = parse_new(names, rules);
@@ -25,9 +25,8 @@ static bool show(struct names *names, const struct parse_rules *rules, const uin
 	text->size = 0;
 	if (status == EVS_OK) {
 		MUST(buf_room(&packed, RENDER_PAD));
-		memset(packed.data + packed.size, 0, RENDER_PAD);
 		MUST(view_open(&v, packed.data, packed.size));
-		MUST(render_fields(text, names, packed.data, packed.size));
+		MUST(render_event(text, names, &(struct record){.position = 1, .body = packed.data, .size = (uint32_t)packed.size}));
 	}
 	buf_free(&packed);
 	parse_free(p);

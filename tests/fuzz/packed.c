@@ -27,7 +27,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	static struct fields *fields;
 	uint8_t *body = exact_copy(data, size, RENDER_PAD);
 	struct record r = {.position = 1, .revision = size % 2, .body = body, .size = (uint32_t)size};
-	struct buf out = {0};
+	struct buf out = {0}, pretty = {0};
 	struct terms terms;
 	uint64_t seen = 0;
 	struct view v;
@@ -39,20 +39,18 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	}
 	if (view_open(&v, body, size))
 		term_all(1, &v, names, &terms, see_term, &seen);
+	render_fields(&out, names, body, size);
 	packed_uuids(body, size, see_uuid, &r);
 	MUST(packed_skip(body, body + size) <= body + size);
 	for (size_t i = 0; i < sizeof renders / sizeof renders[0]; i++) {
 		out.size = 0;
 		renders[i](&out, names, &r);
 	}
-	out.size = 0;
 	fields_render(&out, names, fields, &r);
 	out.size = 0;
-	if (render_event(&out, names, &r)) {
-		struct buf pretty = {0};
+	if (render_event(&out, names, &r))
 		render_pretty(&pretty, out.data, out.size, true);
-		buf_free(&pretty);
-	}
+	buf_free(&pretty);
 	same_event(names, body, size, body, size > 0 ? size - 1 : 0, true);
 	free(body);
 	buf_free(&out);

@@ -18,7 +18,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	struct run_dump d;
 	struct buf out = {0};
 	size_t n, seen = 0;
-	struct run r, again;
+	struct run r, again, two[2];
 
 	if (run_open(&r, bytes, size)) {
 		struct text id = {.kind = TEXT_STRING, .size = 1, .bytes = (const uint8_t *)"a"};
@@ -26,6 +26,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		for (uint64_t i = 0; i < 300; i++) {
 			uint64_t hash = i << 56 | i * 0x9e3779b97f4a7c15u >> 8;
 			run_may_have(&r, run_mix(hash));
+			run_term_count(&r, hash);
 			MUST(run_find_event(&r, hash, positions, 16) <= 16);
 			n = run_term(&r, hash, positions, 16);
 			MUST(n <= 16 || n == SIZE_MAX);
@@ -35,6 +36,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		}
 		if (run_dump(&r, &d) == EVS_OK && run_merge(&r, 1, 7, &out) == EVS_OK)
 			MUST(run_open(&again, out.data, out.size) && run_checksum_ok(&again));
+		two[0] = two[1] = r;
+		two[1].first += r.count;
+		out.size = 0;
+		if (2 * (uint64_t)r.count <= RUN_EVENTS_MAX && run_merge(two, 2, 7, &out) == EVS_OK)
+			MUST(run_open(&again, out.data, out.size) && again.count == 2 * r.count && again.n_events == 2 * d.n_events);
 		run_dump_free(&d);
 	}
 	buf_free(&out);

@@ -149,9 +149,9 @@ static void ask(struct asked *a, const struct world *w, uint64_t *seed)
 		int stream = (int)chance_of(seed, STREAMS + 4);
 		snprintf(a->stream, sizeof a->stream, "%s", stream_name(stream));
 		a->s.stream = a->stream;
-		a->s.aggregate_type = chance_of(seed, 2) == 0 ? "Order" : stream_type(stream);
+		a->s.aggregate_type = chance_of(seed, 2) == 0 ? "Order" : chance_of(seed, 3) == 0 ? "" : stream_type(stream);
 	} else if (chance_of(seed, 6) == 0) {
-		a->s.aggregate_type = chance_of(seed, 4) == 0 ? "Nothing" : chance_of(seed, 2) == 0 ? "Order" : "Customer";
+		a->s.aggregate_type = chance_text(seed, (const char *const[]){"Nothing", "Order", "Customer", ""}, 4);
 	}
 	if (chance_of(seed, 8) == 0)
 		a->s.source = chance_text(seed, sources, COUNT(sources));
@@ -235,7 +235,9 @@ static bool fits(const struct asked *a, const struct event *e, uint64_t position
 	}
 	if (hit && s->stream != NULL)
 		hit = e->stream >= 0 && strcmp(stream_name(e->stream), s->stream) == 0;
-	if (s->aggregate_type != NULL)
+	if (s->aggregate_type != NULL && s->aggregate_type[0] == '\0') /* those that have none */
+		hit &= e->stream < 0 || stream_type(e->stream) == NULL;
+	else if (s->aggregate_type != NULL)
 		hit &= e->stream >= 0 && stream_type(e->stream) != NULL && strcmp(stream_type(e->stream), s->aggregate_type) == 0;
 	if (s->source != NULL)
 		hit &= e->source >= 0 && strcmp(sources[e->source], s->source) == 0;

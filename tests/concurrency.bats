@@ -1,0 +1,167 @@
+# Writers beside writers, readers beside writers, and writers that die.
+load helper
+
+@test "of 8 writers that expect one revision exactly one wins, 20 times" {
+	for round in $(seq 0 19); do
+		rm -f go
+		for w in 1 2 3 4 5 6 7 8; do
+			echo "{\"eventType\":\"t\",\"eventId\":\"$round-$w\"}" >in.$w
+			{
+				until [ -e go ]; do :; done
+				status=0
+				"$EVS_BIN/evs" append a.evs --aggregate-type T -s s --expect "$round" in.$w >out.$w 2>err.$w || status=$?
+				echo $status >status.$w
+			} 3>&- &
+		done
+		touch go
+		wait
+		is "$(cat status.? | sort -n | paste -sd' ')" '0 3 3 3 3 3 3 3'
+		is "$(cat out.?)" ''
+		is "$(cat err.? | sort -u)" "evs-append: a.evs: stream 's' is at revision $((round + 1)), not $round; nothing was appended"
+	done
+	is "$(count a.evs)" 20
+	is "$(evs cat a.evs --fields .revision | jq .revision | paste -sd' ')" "$(seq -s' ' 20)"
+}
+
+@test "of 8 writers with one append condition exactly one wins, 20 times" {
+	for round in $(seq 1 20); do
+		rm -f go
+		for w in 1 2 3 4 5 6 7 8; do
+			echo "{\"eventType\":\"t\",\"eventId\":\"$round-$w\",\"tags\":[\"name:$round\"]}" >in.$w
+			{
+				until [ -e go ]; do :; done
+				status=0
+				"$EVS_BIN/evs" append a.evs --fail-if "[{\"tags\":[\"name:$round\"]}]" in.$w >out.$w 2>err.$w || status=$?
+				echo $status >status.$w
+			} 3>&- &
+		done
+		touch go
+		wait
+		is "$(cat status.? | sort -n | paste -sd' ')" '0 3 3 3 3 3 3 3'
+		is "$(cat out.?)" ''
+	done
+	is "$(count a.evs)" 20
+}
+
+@test "6 appenders at once: 12,000 events, no gap" {
+	for w in 1 2 3 4 5 6; do
+		events 2000 w$w s$w >in.$w
+		evs append a.evs --receipts in.$w >out.$w 2>err.$w 3>&- &
+	done
+	for job in $(jobs -p); do wait "$job" || fail "an append ended with $?: $(cat err.?)"; done
+	is "$(cat err.?)" ''
+	ran 0 evs verify a.evs
+	out_is ''
+	evs cat a.evs --fields .position | jq .position >positions
+	seq 12000 | cmp - positions
+	for w in 1 2 3 4 5 6; do
+		evs cat a.evs -s s$w --fields .revision,.eventId | jq -r '"\(.revision) \(.eventId)"' >got
+		seq 2000 | sed "s/.*/& w$w-&/" | cmp - got
+		evs cat a.evs -s s$w --fields .eventId,.position >got
+		jq -c '{eventId,position}' out.$w | cmp - got
+	done
+}
+
+# receipted STORE FILE: each whole receipt in FILE is what the store says of that event.
+receipted() {
+	evs cat "$1" --fields .eventId,.position,.revision >stored
+	awk '/}$/' "$2" | jq -c '{eventId,position,revision}' >promised
+	[ -z "$(LC_ALL=C sort promised | LC_ALL=C comm -23 - <(LC_ALL=C sort stored))" ] ||
+		fail "receipts without an event:" "$(LC_ALL=C sort promised | LC_ALL=C comm -23 - <(LC_ALL=C sort stored) | head -n 3)"
+}
+
+# still_whole STORE FILE: the same, and the store is whole, without a gap.
+still_whole() {
+	ran 0 evs verify "$1"
+	out_is ''
+	evs cat "$1" --fields .position | jq .position >positions
+	seq "$(wc -l <positions)" | cmp - positions
+	receipted "$1" "$2"
+}
+
+@test "kill -9 in the middle of bulk input: no receipt is lost, no gap" {
+	RANDOM=17
+	local promises=0
+	for i in $(seq 15); do
+		events 20000 r$i s >in
+		"$EVS_BIN/evs" append a.evs --receipts in >receipts 2>err 3>&- &
+		pid=$!
+		sleep "0.0$((RANDOM % 10))$((RANDOM % 10))"
+		kill -9 $pid 2>/dev/null || true
+		wait $pid 2>/dev/null || true
+		[ -e a.evs ] && [ "$(evs cat a.evs -n 1 2>/dev/null)" ] || continue
+		still_whole a.evs receipts
+		promises=$((promises + $(wc -l <receipts)))
+		if [ "$(evs stat a.evs | jq .events)" -gt 60000 ]; then rm a.evs a.evs-lock; fi
+	done
+	[ $promises -gt 0 ]
+}
+
+@test "kill -9 among small commits: no receipt is lost, no gap" {
+	RANDOM=23
+	mkfifo feed
+	for i in $(seq 20); do
+		"$EVS_BIN/evs" append a.evs --receipts <feed >receipts 2>err 3>&- &
+		pid=$!
+		while :; do events 40 "$i-$SECONDS-$RANDOM" s; done >feed 2>/dev/null 3>&- &
+		feeder=$!
+		wait_for lines_in receipts $((RANDOM % 300 + 1))
+		kill -9 $pid
+		wait $pid 2>/dev/null || true
+		kill -9 $feeder 2>/dev/null || true
+		wait $feeder 2>/dev/null || true
+		still_whole a.evs receipts
+	done
+}
+
+@test "what was killed can be sent again: each event is there once" {
+	events 20000 >in
+	for i in 1 2 3 4 5; do
+		"$EVS_BIN/evs" append a.evs in 2>err 3>&- &
+		pid=$!
+		sleep 0.01$i
+		kill -9 $pid 2>/dev/null || true
+		wait $pid 2>/dev/null || true
+	done
+	quiet evs append a.evs in
+	is "$(count a.evs)" 20000
+	evs cat a.evs --fields .eventId | jq -r .eventId | cmp - <(seq 20000 | sed 's/^/a-/')
+}
+
+# small_commits STORE: 20,000 more events, a transaction each, one append.
+small_commits() {
+	mkfifo "$1.feed" "$1.answers"
+	"$EVS_BIN/evs" append "$1" --receipts <"$1.feed" >"$1.answers" 2>"$1.err" 3>&- &
+	python3 - "$1" <<-'END'
+		import sys
+		store = sys.argv[1]
+		with open(store + ".feed", "wb", buffering=0) as feed, open(store + ".answers", "rb") as answers:
+		    for i in range(20000):
+		        feed.write(b'{"eventType":"small","eventId":"small-%d","data":{"n":%d}}\n' % (i, i))
+		        assert b'"small-%d"' % i in answers.readline()
+	END
+	wait $!
+	is "$(cat "$1.err")" ''
+}
+
+@test "a reader that stopped does not make the store grow" {
+	events 40000 >in
+	quiet evs append a.evs in
+	cp a.evs b.evs
+	# 40,000 events are more than a pipe holds: cat stands in the middle of the second of them.
+	mkfifo pipe
+	"$EVS_BIN/evs" cat b.evs >pipe 2>cat.err 3>&- &
+	reader=$!
+	exec 9<pipe
+	read -r first <&9
+	small_commits a.evs &
+	small_commits b.evs
+	wait $!
+	kill -0 $reader
+	without=$(stat -c %s a.evs) with=$(stat -c %s b.evs)
+	[ "$with" -le $((without * 11 / 10)) ] || fail "the file grows to $with bytes, not $without"
+	# It goes on where it was, to what was the end when it began.
+	is "$(cat <&9 | tail -n 1 | jq .position)" 40000
+	wait $reader
+	is "$(cat cat.err)" ''
+}

@@ -1,0 +1,2 @@
+# evs tests: being written.
+load helper
