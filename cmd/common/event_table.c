@@ -207,9 +207,10 @@ static void fit(struct event_table *t)
 			if ((c->stream || !c->numbers) && c->shown > CELL_MIN && (widest == NULL || c->shown > widest->shown))
 				widest = c;
 		}
-		if (widest != NULL && total > t->terminal)
-			widest->shown--;
-	} while (t->terminal != 0 && total > t->terminal && widest != NULL);
+		if (t->terminal == 0 || total <= t->terminal || widest == NULL)
+			return;
+		widest->shown--;
+	} while (true);
 }
 
 /* Write the titles, once. */

@@ -181,7 +181,9 @@ int evs_read_new(struct evs_store *store, const struct evs_selector *w, struct e
 		return status;
 	}
 	r->plan = (struct plan){.store = store, .select = r->select};
-	r->from = w->from > w->after + 1 || w->after == UINT64_MAX ? w->from : w->after + 1;
+	r->from = w->after == UINT64_MAX ? UINT64_MAX : w->after + 1;
+	if (w->from > r->from)
+		r->from = w->from;
 	r->to = w->to == 0 ? UINT64_MAX : w->to;
 	r->reverse = r->plan.reverse = w->reverse;
 	r->has_limit = w->has_limit;
