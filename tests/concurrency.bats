@@ -88,7 +88,7 @@ still_whole() {
 		rm -f receipts
 		"$EVS_BIN/evs" append a.evs --receipts in >receipts 2>err 3>&- &
 		pid=$!
-		sleep "0.0$((RANDOM % 10))$((RANDOM % 10))"
+		sleep "0.$((RANDOM % 3))$((RANDOM % 10))"
 		kill -9 $pid 2>/dev/null || true
 		wait $pid 2>/dev/null || true
 		[ "$(evs cat a.evs -n 1 2>/dev/null)" ] || [ -s receipts ] || continue

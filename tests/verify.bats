@@ -67,7 +67,7 @@ frames() {
 	events 40000 a s >in
 	quiet evs append a.evs in
 	n=0
-	for at in $(frames | awk 'NR % 5 == 1' | head -n 8); do
+	for at in $(frames | awk 'NR % 9 == 1' | head -n 4); do
 		flipped $((at + 300))
 		ran 5 timeout 30 "$EVS_BIN/evs" verify b.evs
 		findings
@@ -97,7 +97,7 @@ frames() {
 	size=$(stat -c %s a.evs)
 	RANDOM=5
 	found=0
-	for i in $(seq 60); do
+	for i in $(seq 40); do
 		flipped $(((RANDOM * 32768 + RANDOM) % size))
 		run --separate-stderr timeout 20 "$EVS_BIN/evs" verify b.evs
 		case $status in

@@ -8,6 +8,7 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
+#include <sys/statvfs.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -17,6 +18,7 @@
 #define MAP_SIZE ((size_t)1 << 40) /* address space, not disk */
 #define MAP_SIZE_MIN ((size_t)1 << 32)
 #define READERS_MAX 1022
+#define NEARLY_FULL (1u << 20) /* bytes: a larger write may have come to a stop */
 #define NO_TABLE ((MDB_dbi)-1)
 
 /* NULL: LMDB's own table, in which it also keeps the others: a page less to write at every commit. */
@@ -378,6 +380,13 @@ static void extend_file(struct kv *kv)
 		return; /* the next commit tries again */
 }
 
+static bool disk_full(const struct kv *kv)
+{
+	struct statvfs st;
+
+	return fstatvfs(kv->fd, &st) == 0 && (uint64_t)st.f_bavail * st.f_frsize < NEARLY_FULL;
+}
+
 int kv_commit(struct kv_txn *txn, struct evs_error *err)
 {
 	struct kv *kv = txn->kv;
@@ -385,6 +394,8 @@ int kv_commit(struct kv_txn *txn, struct evs_error *err)
 	int rc = mdb_txn_commit(txn->txn);
 
 	free(txn);
+	if (rc == EIO && disk_full(kv)) /* LMDB's word for a write that came to a stop */
+		rc = ENOSPC;
 	if (rc != 0)
 		return fail(err, rc, "write to the store");
 	if (write)
