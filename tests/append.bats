@@ -203,7 +203,7 @@ load helper
 
 @test "append commits when its input pauses" {
 	mkfifo in
-	evs append a.evs --receipts <in > >(cat >out) 2>err &
+	"$EVS_BIN/evs" append a.evs --receipts <in >out 2>err 3>&- &
 	pid=$!
 	exec 5>in
 	for i in 1 2 3; do
@@ -222,17 +222,14 @@ load helper
 		rm -f in out a.evs*
 		mkfifo in
 		# A shell's background job ignores SIGINT; python lets it go.
-		python3 -c 'import os, signal, sys
-signal.signal(signal.SIGINT, signal.SIG_DFL); os.execvp(sys.argv[1], sys.argv[1:])' evs append a.evs --receipts <in > >(cat >out) 2>err &
+		interruptible evs append a.evs --receipts <in >out 2>err 3>&- &
 		pid=$!
 		exec 5>in
 		events 3 >&5
 		wait_for lines_in out 3
 		kill -"${signal%:*}" $pid
-		ended $pid
-		run wait $pid
+		ends "${signal#*:}" $pid
 		exec 5>&-
-		is "$status" "${signal#*:}"
 		is "$(cat err)" ''
 		is "$(count a.evs)" 3
 	done
@@ -255,7 +252,7 @@ signal.signal(signal.SIGINT, signal.SIG_DFL); os.execvp(sys.argv[1], sys.argv[1:
 	ran 0 on_terminal --feed 1.5 evs append a.evs --no-progress
 	[[ $output != *"/s)"* ]] || fail "progress is shown"
 	mkfifo in
-	evs append a.evs --progress <in 2>err &
+	"$EVS_BIN/evs" append a.evs --progress <in 2>err 3>&- &
 	pid=$!
 	exec 5>in
 	while ! lines_in err 1; do

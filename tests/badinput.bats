@@ -156,7 +156,7 @@ patched() {
 		25	{"eventType":"a","data":'x'}
 		32	{"eventType":"a","data":"\ud800"}
 		27	{"eventType":"a","data":"\x"}
-		28	{"eventType":"a","data":[1,]}
+		27	{"eventType":"a","data":[1,]}
 	END
 }
 

@@ -95,7 +95,7 @@ load helper
 	quiet evs append a.evs in
 	# A reader that stops for a while, until progress shows.
 	mkfifo pipe
-	evs cat a.evs --progress >pipe 2>err &
+	"$EVS_BIN/evs" cat a.evs --progress >pipe 2>err 3>&- &
 	exec 5<pipe
 	for i in $(seq 1 400); do
 		head -c 20000 <&5 >/dev/null
@@ -123,16 +123,13 @@ load helper
 	for signal in INT:130 TERM:143; do
 		rm -f pipe
 		mkfifo pipe
-		python3 -c 'import os, signal, sys
-signal.signal(signal.SIGINT, signal.SIG_DFL); os.execvp(sys.argv[1], sys.argv[1:])' evs cat a.evs >pipe 2>err &
+		interruptible evs cat a.evs >pipe 2>err 3>&- &
 		pid=$!
 		exec 5<pipe
 		head -c 1000 <&5 >/dev/null
 		kill -"${signal%:*}" $pid
-		ended $pid
-		run wait $pid
+		ends "${signal#*:}" $pid
 		exec 5<&-
-		is "$status" "${signal#*:}"
 		is "$(cat err)" ''
 	done
 }

@@ -13,6 +13,21 @@ manual_options() {
 	cat "$@" | grep -E '^\.It .*Fl' | grep -oE '(Fl|,) -[a-z][a-z-]*' | sed 's/^.* -/--/' | sort -u
 }
 
+@test "--complete lists the options of --help, each with its short form" {
+	for tool in $TOOLS; do
+		ran 0 evs $tool --help
+		err_is ''
+		printf '%s\n' "$output" >help
+		ran 0 evs $tool --complete
+		err_is ''
+		printf '%s\n' "$output" >complete
+		is "$(cut -f1 complete | sort -u)" "$(long_options <help)"
+		# The short ones, with their long ones, are the same too.
+		is "$(awk -F'\t' '$2 != "" {print $2 ", " $1}' complete | sort)" \
+			"$(grep -oE '^  -[A-Za-z], --[a-z-]+' help | sed 's/^ *//' | sort)"
+	done
+}
+
 @test "every option is in a manual, and every option in a manual is one" {
 	for tool in $TOOLS; do
 		evs $tool --help | long_options >options

@@ -22,14 +22,14 @@ stopped() {
 	quiet evs append a.evs in
 	follows --fields .eventId
 	wait_for lines_in out 3
-	for i in 1 2 3 4 5; do
-		echo "{\"eventType\":\"t\",\"eventId\":\"new-$i\"}" >in
+	for n in 1 2 3 4 5; do
+		echo "{\"eventType\":\"t\",\"eventId\":\"new-$n\"}" >in
 		quiet evs append a.evs in
 		end=$(($(date +%s%N) + 1000000000))
-		until lines_in out $((3 + i)); do
+		until lines_in out $((3 + n)); do
 			[ "$(date +%s%N)" -lt $end ] || fail 'not within a second'
 		done
-		is "$(tail -n 1 out)" "{\"eventId\":\"new-$i\"}"
+		is "$(tail -n 1 out)" "{\"eventId\":\"new-$n\"}"
 	done
 	stopped
 	is "$(wc -l <out)" 8

@@ -9,8 +9,10 @@ PATIENCE=${EVS_TEST_PATIENCE:-60}
 export PATH=$EVS_BIN:$PATH LC_ALL=C.UTF-8 TZ=UTC
 unset NO_COLOR COLUMNS
 
+# bats itself puts files into BATS_TEST_TMPDIR.
 setup() {
-	cd "$BATS_TEST_TMPDIR"
+	mkdir "$BATS_TEST_TMPDIR/here"
+	cd "$BATS_TEST_TMPDIR/here"
 }
 
 # Children that a test left behind do not outlive it.
@@ -35,7 +37,7 @@ fail() {
 
 # ran STATUS COMMAND...: run it; it must end with STATUS. Then $output and $stderr are what it wrote.
 ran() {
-	local wanted=$1
+	local wanted=$1 i # bats 1.8 changes an i that is not its own
 	shift
 	run --separate-stderr "$@"
 	[ "$status" -eq "$wanted" ] || fail "status $status, not $wanted: $*"
@@ -98,7 +100,7 @@ events() {
 
 # count STORE: how many events it has, as verify and its last position say.
 count() {
-	evs verify "$1" >/dev/null 2>&1 || fail "verify finds damage in $1: $(evs verify "$1" 2>&1)"
+	evs verify "$1" >/dev/null 2>&1 || fail "verify finds damage in $1: $(evs verify "$1" 2>&1)" || return 1
 	evs stat "$1" | jq .events
 }
 
@@ -123,6 +125,21 @@ ended() {
 		[ $SECONDS -lt $end ] || fail "process $1 does not end"
 		sleep 0.01
 	done
+}
+
+# ends STATUS PID: a child ends so.
+ends() {
+	ended "$2"
+	status=0
+	wait "$2" || status=$?
+	is "$status" "$1"
+}
+
+# interruptible COMMAND... &: bash has its background jobs ignore SIGINT; this one does not, and $! is its own id.
+interruptible() {
+	exec python3 -c 'import os, signal, sys
+signal.signal(signal.SIGINT, signal.SIG_DFL)
+os.execvp(sys.argv[1], sys.argv[1:])' "$@" 3>&-
 }
 
 # on_terminal COMMAND...: run it with a terminal of 100 columns as stdin, stdout and stderr; what it showed on stdout.

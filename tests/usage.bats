@@ -1,2 +1,250 @@
-# evs tests: being written.
+# Command lines: what every tool has in common, and evs itself.
 load helper
+
+TOOLS='append cat stat verify backup'
+
+@test "evs TOOL and evs-TOOL are the same" {
+	quiet evs-append a.evs <<<'{"eventType":"a"}'
+	for tool in $TOOLS; do
+		[ -x "$EVS_BIN/evs-$tool" ]
+		is "$(evs-$tool --help)" "$(evs $tool --help)"
+		is "$(evs-$tool --version)" "$(evs $tool --version)"
+	done
+	is "$(evs-cat a.evs)" "$(evs cat a.evs)"
+	is "$("$EVS_BIN/../bin/evs-stat" a.evs)" "$(evs stat a.evs)"
+	ran 2 evs-cat
+	err_has "evs-cat: "
+}
+
+@test "--help goes to standard output and ends with 0" {
+	for tool in $TOOLS; do
+		for option in --help -h; do
+			ran 0 evs $tool $option
+			err_is ''
+			[[ $output == "Usage: evs $tool STORE"* ]] || fail "no usage"
+			out_has "Exit status: 0 done"
+			out_has "evs help $tool"
+			[ "$(wc -L <<<"$output")" -le 80 ] || fail "wider than 80 columns"
+		done
+		# Wherever it stands, and before anything is looked at.
+		ran 0 evs $tool no-such-store --help
+		ran 0 evs $tool --progress a b c d --help
+	done
+	for option in --help -h; do
+		ran 0 evs $option
+		err_is ''
+		for tool in $TOOLS; do
+			out_has "  $tool "
+		done
+	done
+	ran 0 evs help
+	is "$output" "$(evs --help)"
+}
+
+@test "--version is the same everywhere" {
+	version=$(sed -n 's/^VERSION := //p' "$ROOT/Makefile")
+	ran 0 evs --version
+	out_is "evs $version"
+	err_is ''
+	ran 0 evs -V
+	out_is "evs $version"
+	for tool in $TOOLS; do
+		ran 0 evs $tool --version
+		out_is "evs-$tool $version"
+		ran 0 evs $tool -V
+		out_is "evs-$tool $version"
+	done
+	grep -q "#define EVS_VERSION \"$version\"" "$ROOT/lib/evs.h"
+}
+
+@test "unknown options end with 2 and name what may be meant" {
+	for tool in $TOOLS; do
+		ran 2 evs $tool a.evs b --no-such-option
+		out_is ''
+		err_is "evs-$tool: unknown option '--no-such-option'; evs-$tool --help lists them"
+		ran 2 evs $tool a.evs b -Z
+		err_is "evs-$tool: unknown option '-Z'; evs-$tool --help lists them"
+		ran 2 evs $tool a.evs b --progres
+		err_is "evs-$tool: unknown option '--progres', did you mean '--progress'? evs-$tool --help lists them"
+	done
+	ran 2 evs cat a.evs --limt 3
+	err_has "did you mean '--limit'?"
+	ran 2 evs append a.evs --recipts
+	err_has "did you mean '--receipts'?"
+	[ ! -e a.evs ]
+}
+
+@test "abbreviated long options are refused" {
+	quiet evs append a.evs <<<'{"eventType":"a"}'
+	while read -r tool option value; do
+		ran 2 evs $tool a.evs ${option} $value
+		out_is ''
+		err_has "unknown option '$option', did you mean '--"
+	done <<-'END'
+		cat --lim 3
+		cat --rev
+		cat --foll
+		cat --form json
+		cat --stre x
+		append --atom
+		append --receipt
+		append --event hash
+		append --no-crea
+		stat --forma json
+		backup --forc
+		verify --prog
+		verify --hel
+	END
+}
+
+@test "operands: missing ones are named, one too many is shown" {
+	while IFS='|' read -r arguments message; do
+		ran 2 evs $arguments
+		out_is ''
+		err_has "$message"
+	done <<-'END'
+		append|evs-append: STORE is missing; usage: evs append STORE [options] [FILE...]
+		cat|evs-cat: STORE is missing; usage: evs cat STORE [options]
+		stat --by type|evs-stat: STORE is missing
+		verify|evs-verify: STORE is missing
+		backup|evs-backup: STORE is missing
+		backup a.evs|evs-backup: DEST is missing; usage: evs backup STORE [options] DEST
+		cat a.evs b.evs|evs-cat: one operand too many: 'b.evs'
+		stat a.evs b.evs|one operand too many: 'b.evs'
+		verify a.evs b.evs|one operand too many: 'b.evs'
+		backup a b c|one operand too many: 'c'
+		cat -|a store is a file and cannot be '-'
+		append -|a store is a file and cannot be '-'
+		backup - b|a store is a file and cannot be '-'
+	END
+	[ ! -e ./- ] && [ ! -e a.evs ]
+}
+
+@test "options stand anywhere, -- ends them" {
+	quiet evs append a.evs <<<'{"eventType":"a","eventId":"1"}'
+	for arguments in 'a.evs --limit 1 --reverse' '--limit 1 a.evs --reverse' '--reverse --limit=1 a.evs' '-rn1 a.evs' '-r -n 1 -- a.evs' '-n 1 -r a.evs --'; do
+		ran 0 evs cat $arguments --fields .eventId 2>/dev/null || ran 0 evs cat --fields .eventId $arguments
+		out_is '{"eventId":"1"}'
+	done
+	cp a.evs ./--limit
+	ran 0 evs cat --fields .eventId -- --limit
+	out_is '{"eventId":"1"}'
+	ran 0 evs cat ./--limit --fields .eventId
+	out_is '{"eventId":"1"}'
+	echo '{"eventType":"a","eventId":"2"}' >-t
+	quiet evs append a.evs -- -t
+	positions "1 2" a.evs
+}
+
+@test "values: attached, apart, beginning with a dash, missing, or too many" {
+	quiet evs append a.evs <<<'{"eventType":"a","eventId":"-x"}'
+	positions 1 a.evs --event=-x
+	positions 1 a.evs --event -x
+	positions 1 a.evs -ta
+	positions 1 a.evs -t a
+	positions 1 a.evs --since -1h
+	positions '' a.evs --event=
+	positions '' a.evs --event ''
+	ran 2 evs cat a.evs --limit
+	err_is "evs-cat: option '--limit' needs a value: N"
+	ran 2 evs cat a.evs -n
+	err_is "evs-cat: option '-n' needs a value: N"
+	ran 2 evs cat a.evs --reverse=yes
+	err_is "evs-cat: option '--reverse' takes no value"
+	ran 2 evs append a.evs --on-error
+	err_has "needs a value: stop|dlq|skip"
+	ran 2 evs append a.evs --on-error carry-on
+	err_has "is one of stop, dlq, skip, not 'carry-on'"
+	ran 2 evs append a.evs --expect -1
+	err_has "option '--expect' needs a revision from 0, or exists, not '-1'"
+	ran 2 evs append a.evs --expect x
+	ran 2 evs append a.evs --after 3
+	err_has "--after belongs to --fail-if"
+	ran 2 evs append a.evs --fail-if x
+	err_has "the query is no JSON"
+	ran 2 evs cat a.evs --follow --reverse
+	err_has "--follow goes forwards"
+	# The last of an option that is no list counts.
+	shows '' a.evs --limit 1 --limit 0
+}
+
+@test "evs without a tool, with an unknown one, or with one that is nearly one" {
+	ran 2 evs
+	out_is ''
+	err_is "$(evs --help)"
+	ran 2 evs frobnicate a.evs
+	out_is ''
+	err_is "evs: 'frobnicate' is no evs tool; evs --help lists them"
+	ran 2 evs apend a.evs
+	err_has "'apend' is no evs tool"
+	err_has "did you mean 'append'?"
+	ran 2 evs Cat a.evs
+	ran 2 evs ../cat a.evs
+	ran 2 evs ''
+	ran 2 evs --frob
+	err_has "unknown option '--frob'"
+	ran 2 evs help a b
+	ran 2 evs "$(printf 'x%.0s' $(seq 300))"
+	[ ! -e a.evs ]
+}
+
+@test "evs NAME runs evs-NAME of the PATH, with its arguments and status" {
+	mkdir bin
+	printf '#!/bin/sh\necho "$0: $*"\nexit 42\n' >bin/evs-mine
+	chmod +x bin/evs-mine
+	PATH=$PWD/bin:$PATH ran 42 evs mine one 'two three' --help
+	out_is "$PWD/bin/evs-mine: one two three --help"
+	# A built-in tool is not replaced.
+	cp bin/evs-mine bin/evs-cat
+	PATH=$PWD/bin:$PATH ran 2 evs cat
+	err_has "STORE is missing"
+	printf '#!/no/such/interpreter\n' >bin/evs-broken
+	chmod +x bin/evs-broken
+	PATH=$PWD/bin:$PATH run --separate-stderr evs broken
+	[ "$status" -ne 0 ] && [ -n "$stderr" ]
+	printf 'x' >bin/evs-plain
+	chmod -x bin/evs-plain
+	PATH=$PWD/bin:$PATH run --separate-stderr evs plain
+	[ "$status" -ne 0 ] && [ -n "$stderr" ]
+}
+
+@test "evs help TOOL opens the manual" {
+	mkdir bin
+	printf '#!/bin/sh\necho "man: $*"\n' >bin/man
+	chmod +x bin/man
+	for tool in $TOOLS; do
+		PATH=$PWD/bin:$PATH ran 0 evs help $tool
+		[[ $output == "man: "*"evs-$tool"* ]] || fail "no manual of $tool"
+	done
+	PATH=$PWD/bin:$PATH ran 0 evs help concepts
+	out_has "evs.7"
+	PATH=$PWD/bin:$PATH ran 0 evs help selectors
+	out_has "evs-selectors.7"
+	# Without man there is the help.
+	mkdir nothing
+	PATH=$PWD/nothing run --separate-stderr "$EVS_BIN/evs" help cat
+	[ "$status" -eq 0 ]
+	out_is "$("$EVS_BIN/evs" cat --help)"
+}
+
+@test "messages show control characters as something else" {
+	quiet evs append a.evs <<<'{"eventType":"a"}'
+	ran 2 evs cat a.evs $'--\e[31mred'
+	[[ $stderr != *$'\e'* ]] || fail "an escape sequence reaches the terminal"
+	ran 1 evs cat $'no\nsuch\astore'
+	[[ $stderr != *$'\a'* && $(wc -l <<<"$stderr") = 1 ]] || fail "control characters in a message"
+	ran 3 bash -c 'printf "%s\n" "{\"eventType\":\"a\",\"eventId\":\"\\u001b[31m\"}" "{\"eventType\":\"b\",\"eventId\":\"\\u001b[31m\"}" | evs append a.evs'
+	[[ $stderr != *$'\e'* ]] || fail "an eventId reaches the terminal as it is"
+}
+
+@test "closed standard descriptors do no harm" {
+	events 3 >in
+	quiet evs append a.evs in
+	bash -c 'evs append a.evs in <&- >&- 2>&-'
+	run bash -c 'evs cat a.evs >&-'
+	[ "$status" -ne 0 ]
+	bash -c 'evs cat a.evs <&- 2>&-' >out
+	is "$(wc -l <out)" 3
+	run bash -c 'evs append a.evs <&-'
+	is "$(count a.evs)" 3
+}

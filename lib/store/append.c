@@ -220,10 +220,24 @@ static bool stopped(const struct evs_append *a)
 	return a->options.stop != NULL && *a->options.stop != 0;
 }
 
+/* Add to a message how much is safe. */
+static void say_committed(const struct evs_append *a, struct evs_error *err)
+{
+	struct evs_append_result done;
+	size_t n;
+
+	if (err == NULL)
+		return;
+	commit_result(a->commit, &done);
+	n = strlen(err->message);
+	snprintf(err->message + n, sizeof err->message - n,
+	         done.events == 1 ? "; %llu event before it is committed" : "; %llu events before it are committed",
+	         (unsigned long long)done.events);
+}
+
 /* What happens to the lines before one that ended the append. */
 static int end_at(struct evs_append *a, int status, struct evs_error *err)
 {
-	struct evs_append_result done;
 	struct evs_error second;
 	size_t n;
 
@@ -235,6 +249,8 @@ static int end_at(struct evs_append *a, int status, struct evs_error *err)
 			n = strlen(err->message);
 			snprintf(err->message + n, sizeof err->message - n, "; nothing was appended");
 		}
+		if (!a->rules.whole)
+			say_committed(a, err);
 		return status;
 	}
 	if (commit_end(a->commit, true, &second) != EVS_OK) {
@@ -242,13 +258,7 @@ static int end_at(struct evs_append *a, int status, struct evs_error *err)
 			*err = second;
 		return second.status;
 	}
-	commit_result(a->commit, &done);
-	if (err != NULL) {
-		n = strlen(err->message);
-		snprintf(err->message + n, sizeof err->message - n, done.events == 1 ? "; %llu event before it is committed" :
-		                                                                       "; %llu events before it are committed",
-		         (unsigned long long)done.events);
-	}
+	say_committed(a, err);
 	return status;
 }
 
