@@ -6,6 +6,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "common/memory.h"
 #include "common/message.h"
 #include "common/output.h"
 #include "common/progress.h"
@@ -24,6 +25,8 @@
 
 enum { FORMAT_NDJSON, FORMAT_CLOUDEVENTS };
 enum { ID_HASH, ID_UUID };
+
+#define LARGE_INPUT (1u << 20) /* bytes */
 
 struct append_args {
 	struct evs_append_options append;
@@ -135,10 +138,12 @@ static void on_reject(void *context, uint64_t line, const char *message)
 	message_print("%s: line %" PRIu64 ": %s", subject(context), line, message);
 }
 
-/* Show how far it is. */
+/* Show how far it is; a large input is one to make room for. */
 static void on_progress(void *context, uint64_t events, uint64_t bytes)
 {
 	(void)context;
+	if (bytes >= LARGE_INPUT)
+		memory_expect_much();
 	progress_show(events, bytes);
 }
 

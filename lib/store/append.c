@@ -15,7 +15,7 @@
 
 enum {
 	WORKERS_MAX = 16,
-	CHUNKS_AHEAD = 64,      /* parsed or being parsed while a batch is committed */
+	CHUNKS_AHEAD = 48,      /* parsed or being parsed while a batch is committed */
 	TEXTS_MAX = 24,         /* memory for text that is kept for the next */
 	STEADY_BYTES = 32 << 10, /* input that gave so much since its last pause is only taking a breath */
 	FIRST_READ = 32 << 10,
@@ -274,11 +274,6 @@ static int commit_one(struct evs_append *a, struct chunk *chunk, struct evs_erro
 		status = commit_end(a->commit, false, err);
 	if (status != EVS_OK)
 		return end_at(a, status, err);
-	if (a->options.on_progress != NULL) {
-		struct evs_append_result done;
-		commit_result(a->commit, &done);
-		a->options.on_progress(a->options.context, done.events, a->bytes);
-	}
 	return EVS_OK;
 }
 
@@ -316,6 +311,16 @@ static struct chunk *get_chunk(struct evs_append *a)
 	return chunk;
 }
 
+static void show_progress(const struct evs_append *a)
+{
+	struct evs_append_result done;
+
+	if (a->options.on_progress == NULL)
+		return;
+	commit_result(a->commit, &done);
+	a->options.on_progress(a->options.context, done.events, a->bytes);
+}
+
 /* Hand over the first n bytes of the text that is being filled; the rest is the next chunk's. */
 static int submit(struct evs_append *a, size_t n, struct evs_error *err)
 {
@@ -337,6 +342,7 @@ static int submit(struct evs_append *a, size_t n, struct evs_error *err)
 	}
 	chunk->text.size = n;
 	a->filling = rest;
+	show_progress(a);
 	if (n >= CHUNK_BYTES / 2)
 		start_pool(a);
 	if (a->pool != NULL) {
