@@ -12,6 +12,7 @@ enum {
 	BATCH_EVENTS = 125000,     /* sixteen such batches are a run of RUN_EVENTS_MAX */
 	BATCH_BYTES = 64 << 20,    /* packed */
 	LOOK_AHEAD = 12,           /* how far ahead filters are brought near */
+	MAPPED_BYTES = 64 << 20,   /* of the file in memory between batches: in a large store many runs are looked into */
 };
 
 /* An event of the batch that has a position, or is a duplicate. */
@@ -674,5 +675,7 @@ int commit_end(struct commit *c, bool last, struct evs_error *err)
 	spare_chunks(c);
 	while (status == EVS_OK && sealed && merged)
 		status = seal_merge_runs(c->store, &merged, err);
+	if (sealed)
+		kv_trim(c->store->kv, MAPPED_BYTES);
 	return status;
 }

@@ -561,6 +561,20 @@ void kv_forget(const struct kv *kv, struct kv_bytes value)
 		madvise((void *)from, to - from, MADV_DONTNEED);
 }
 
+void kv_trim(const struct kv *kv, uint64_t most)
+{
+	unsigned long long all, resident, shared;
+	MDB_envinfo info;
+	FILE *f;
+
+	if (kv->map == 0 || (f = fopen("/proc/self/statm", "re")) == NULL)
+		return;
+	if (fscanf(f, "%llu %llu %llu", &all, &resident, &shared) == 3 && shared * (uint64_t)sysconf(_SC_PAGESIZE) > most &&
+	    mdb_env_info(kv->env, &info) == 0)
+		madvise((void *)kv->map, (info.me_last_pgno + 1) * kv->page_size, MADV_DONTNEED);
+	fclose(f);
+}
+
 int kv_copy(struct kv *kv, int fd, struct evs_error *err)
 {
 	int rc = mdb_env_copyfd2(kv->env, fd, MDB_CP_COMPACT);

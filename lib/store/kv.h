@@ -87,6 +87,12 @@ int kv_move(struct kv_cursor *c, enum kv_move move, struct kv_bytes *key, struct
 /* Tell the kernel that the pages of a value read from the file are not needed soon: keeps memory small. */
 void kv_forget(const struct kv *kv, struct kv_bytes value);
 
+/*
+ * Keep the process small: when more than `most` bytes of the file are in its memory, let go of them all; what is
+ * needed again comes from the page cache. Values that were read stay valid.
+ */
+void kv_trim(const struct kv *kv, uint64_t most);
+
 /* Write a consistent copy of the file to fd while others write. */
 int kv_copy(struct kv *kv, int fd, struct evs_error *err);
 

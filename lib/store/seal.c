@@ -525,6 +525,7 @@ static int merge_in(struct evs_store *store, struct index *x, struct kv_txn *txn
 	if (!*merged)
 		return EVS_OK;
 	status = run_merge(x->runs + begin, n, store->seed, &out);
+	kv_trim(store->kv, 0); /* all of these runs were read */
 	if (status == EVS_NOMEM)
 		error_nomem(err);
 	else if (status == EVS_CORRUPT)
