@@ -1,7 +1,7 @@
 # evs: `make help` names the targets.
 
 VERSION := 0.1.0
-TOOLS   := append cat stat verify backup
+TOOLS   := append cat fold stat project snapshot replay decide verify backup
 
 PREFIX     ?= /usr/local
 BINDIR     ?= $(PREFIX)/bin
@@ -25,11 +25,11 @@ LINK     := -Wl,-z,relro,-z,now,-z,noexecstack,--as-needed
 BANNED   := -include lib/base/banned.h
 
 PKG_CONFIG ?= pkg-config
-PACKAGES   := lmdb libzstd yyjson
-LIBS       := $(shell $(PKG_CONFIG) --libs $(PACKAGES) 2>/dev/null || echo -llmdb -lzstd -lyyjson) -lpthread -lm
-# The tools take lmdb and zstd into themselves where their archives are there: a process starts 0.1 ms sooner.
-LIBDIRS    := $(shell $(CC) -print-file-name=liblmdb.a) $(shell $(CC) -print-file-name=libzstd.a)
-TOOL_LIBS  := $(if $(filter-out 2,$(words $(filter /%,$(LIBDIRS)))),$(LIBS),$(LIBDIRS) $(LIBS))
+PACKAGES   := lmdb libzstd yyjson gmp
+LIBS       := $(shell $(PKG_CONFIG) --libs $(PACKAGES) 2>/dev/null || echo -llmdb -lzstd -lyyjson -lgmp) -lpthread -lm
+# The tools take lmdb, zstd and gmp into themselves where their archives are there: a process starts 0.1 ms sooner.
+ARCHIVES   := $(foreach name,lmdb zstd gmp,$(shell $(CC) -print-file-name=lib$(name).a))
+TOOL_LIBS  := $(filter /%,$(ARCHIVES)) $(LIBS)
 
 ALL_CFLAGS = -std=c11 -fPIC -D_GNU_SOURCE -Ilib -Icmd -DEVS_BUILD_VERSION='"$(VERSION)"' $(WARNINGS) $(BANNED) -fvisibility=hidden \
              $(CFLAGS) $(if $(SANITIZE),-fsanitize=$(SANITIZE) -fno-sanitize-recover=all -fno-omit-frame-pointer,$(HARDEN)) -MMD -MP

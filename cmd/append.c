@@ -10,10 +10,10 @@
 #include "common/message.h"
 #include "common/output.h"
 #include "common/progress.h"
+#include "common/receipt.h"
 #include "common/signals.h"
 #include "common/text.h"
 #include "common/value.h"
-#include "event/render.h"
 #include "evs.h"
 #include "tools.h"
 
@@ -112,19 +112,9 @@ static int on_receipt(void *context, const struct evs_receipt *r)
 {
 	struct evs_append_result done;
 	struct run *run = context;
-	struct buf *out = output_buf();
 	int failed;
 
-	buf_text(out, "{\"eventId\":");
-	render_string(out, (const uint8_t *)r->event_id, r->event_id_size);
-	buf_printf(out, ",\"position\":%" PRIu64 ",\"stream\":", r->position);
-	if (r->aggregate_id != NULL) {
-		render_string(out, (const uint8_t *)r->aggregate_id, r->aggregate_id_size);
-		buf_printf(out, ",\"revision\":%" PRIu64, r->revision);
-	} else {
-		buf_text(out, "null,\"revision\":null");
-	}
-	buf_printf(out, ",\"duplicate\":%s}\n", r->duplicate ? "true" : "false");
+	receipt_put(output_buf(), r);
 	run->given++;
 	evs_append_result(run->append, &done);
 	failed = run->given >= done.events + done.duplicates ? output_flush() : output_flush_large();

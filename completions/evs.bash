@@ -44,6 +44,13 @@ _evs_values()
 	esac
 }
 
+# Print the verbs that operand $2 of tool $1 can be; its usage says "evs TOOL STORE one|two".
+_evs_verbs()
+{
+	evs "$1" --help 2>/dev/null |
+		awk -v n=$(($2 + 3)) 'NR == 1 && $n ~ /^[a-z]+[|][a-z|]+$/ { gsub("[|]", "\n", $n); print $n }'
+}
+
 # Offer the lines of $1 that begin with $2. $3 is what of the word readline took for a word of its own before.
 _evs_offer()
 {
@@ -70,7 +77,8 @@ _evs_files()
 
 _evs()
 {
-	local tools tool table kind option='' store='' word glued='' cur=${COMP_WORDS[COMP_CWORD]} i=1 at=$COMP_CWORD
+	local tools tool table kind verbs option='' store='' word glued='' cur=${COMP_WORDS[COMP_CWORD]}
+	local i=1 at=$COMP_CWORD operands=0
 
 	COMPREPLY=()
 	tools=$(evs --complete 2>/dev/null)
@@ -111,7 +119,7 @@ _evs()
 			((i++))
 		elif [[ $word == -?* ]]; then
 			[[ ${COMP_WORDS[i + 1]} != = && $(_evs_kind "$word" "$table") != none ]] && ((i++))
-		elif [[ -z $store ]]; then
+		elif ((++operands == 1)); then
 			store=${word/#\~\//$HOME/}
 			store=${store//\\/}
 		fi
@@ -135,7 +143,12 @@ _evs()
 	elif [[ $cur == -* ]]; then
 		_evs_offer "$(_evs_column 1 "$table")" "$cur" ""
 	else
-		_evs_files "$cur"
+		verbs=$(_evs_verbs "$tool" $((operands + 1)))
+		if [[ -n $verbs ]]; then
+			_evs_offer "$verbs" "$cur" ""
+		else
+			_evs_files "$cur"
+		fi
 	fi
 }
 

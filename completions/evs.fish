@@ -33,6 +33,13 @@ function __evs_files
     __fish_complete_path $argv | string match -rv -- '-lock(\t|$)'
 end
 
+# Print the verbs that operand $argv[2] of tool $argv[1] can be; its usage says "evs TOOL STORE one|two".
+function __evs_verbs
+    set -l usage (string split ' ' -- (evs $argv[1] --help 2>/dev/null)[1])
+    string match -rq '^[a-z]+\|[a-z|]+$' -- $usage[(math $argv[2] + 3)]
+    and string split '|' -- $usage[(math $argv[2] + 3)]
+end
+
 function __evs_complete
     set -l words (commandline -opc)
     set -l current (commandline -ct)
@@ -64,6 +71,7 @@ function __evs_complete
 
     # The store is the first operand; kind is what the last word before the cursor asks for.
     set -l store
+    set -l operands 0
     set -l kind none
     for word in $rest
         if test $kind != none
@@ -71,8 +79,10 @@ function __evs_complete
         else if string match -q -- '-?*' $word
             string match -q -- '*=*' $word
             or set kind (__evs_kind $word $table)
-        else if test -z "$store"
-            set store $word
+        else
+            set operands (math $operands + 1)
+            test $operands -eq 1
+            and set store $word
         end
     end
 
@@ -87,7 +97,8 @@ function __evs_complete
             printf '%s\t%s\n' $fields[1] $fields[4]
         end
     else
-        __evs_files $current
+        __evs_verbs $tool (math $operands + 1)
+        or __evs_files $current
     end
 end
 

@@ -39,9 +39,10 @@ enum evs_status {
 	EVS_NOT_STORE = -8,    /* the file is something else */
 	EVS_NEWER = -9,        /* the file is of a newer format */
 	EVS_NO_STORE = -10,    /* there is no file */
-	EVS_BUSY = -11,        /* too many readers */
+	EVS_BUSY = -11,        /* too many readers, or a run of the same projection is under way */
 	EVS_INTERRUPTED = -12, /* the caller's stop flag was raised */
 	EVS_AMBIGUOUS = -13,   /* --stream without a type fits several streams */
+	EVS_CHANGED = -14,     /* a projection was made with another fold, or other selectors */
 };
 
 struct evs_error {
@@ -179,6 +180,7 @@ struct evs_selector {
 	uint64_t from_revision;     /* 0: no bound */
 	const char *since, *until;  /* the event's own timestamp */
 	const char *as_of;          /* recordedAt */
+	const char *where;          /* an expression on the event, evs-fold(5) */
 	unsigned shard, shards;     /* 2 of 4; shards = 0: all */
 	uint64_t limit, last;       /* at most so many: the first, the last */
 	bool has_limit, has_last;
@@ -201,12 +203,13 @@ struct evs_read;
 /*
  * Begin to read. Reads up to the newest event there is at the time; evs_read_more goes on from there.
  *
- * Returns EVS_OK, EVS_USAGE (a selector makes no sense), EVS_AMBIGUOUS, EVS_IO, EVS_NOMEM, EVS_CORRUPT.
+ * Returns EVS_OK, EVS_USAGE (a selector makes no sense), EVS_AMBIGUOUS, EVS_IO, EVS_NOMEM, EVS_CORRUPT, EVS_BAD_EVENT
+ * (`where` makes no sense of an event: it compares a string with a number, say).
  */
 int evs_read_new(struct evs_store *store, const struct evs_selector *selector, struct evs_read **out,
                  struct evs_error *err);
 
-/* The next event. EVS_OK, EVS_END, EVS_CORRUPT, EVS_IO, EVS_NOMEM. No transaction is held between calls. */
+/* The next event. EVS_OK, EVS_END, EVS_BAD_EVENT, EVS_CORRUPT, EVS_IO, EVS_NOMEM. No transaction is held between calls. */
 int evs_read_next(struct evs_read *r, struct evs_event *event, struct evs_error *err);
 
 /*
@@ -227,10 +230,271 @@ int evs_read_more(struct evs_read *r, int wait_ms, struct evs_error *err);
 /* How far the reader looked: every event up to this position was read or does not match. */
 uint64_t evs_read_position(const struct evs_read *r);
 
+/* The aggregateType of the stream that the selector names, or was found to mean; NULL: none. Borrowed until evs_read_free. */
+const char *evs_read_stream_type(const struct evs_read *r);
+
 void evs_read_free(struct evs_read *r); /* NULL is fine */
 
 /* One event as text: owned by the caller (free). *size without the terminating 0. NULL: out of memory or damaged. */
 char *evs_event_text(struct evs_store *store, const struct evs_event *event, enum evs_format format, size_t *size);
+
+/* ----------------------------------------------------------------- project */
+
+enum evs_on_failure {
+	EVS_FAILURE_STOP, /* the run ends before the event on which the fold fails, and the projection is stuck there */
+	EVS_FAILURE_DLQ   /* the event is put in the dead letters, and the run goes on */
+};
+
+/* A run of a projection. Borrowed until evs_project_run returns. */
+struct evs_project_options {
+	const char *name;          /* 1 to 200 bytes of UTF-8 without control characters */
+	const char *fold;          /* the text of a fold, evs-fold(5) */
+	size_t fold_size;
+	const char *fold_name;     /* of its file, for messages */
+	const char *exec;          /* in place of a fold a command, evs-fold(5); NULL: none. SIGPIPE must be ignored */
+	int64_t timeout_ms;        /* that it may take for an answer; 0: 30 s */
+	const struct evs_selector *selector; /* which events; no limit, last or reverse, and no times before now; NULL: all */
+	bool follow;               /* go on with the events that come */
+	bool rebuild;              /* make the model anew beside the one that is there, and put it in its place at the end */
+	const char *key;           /* with rebuild: mend the state of this key alone; NULL: all. By stream it is the aggregateId, */
+	const char *aggregate_type; /* and this its type; NULL: the one there is, "": none */
+	enum evs_on_failure on_failure;
+	uint64_t batch;            /* at most so many events a transaction; 0: a million */
+	const volatile sig_atomic_t *stop; /* when it turns non-zero what was read is committed and the call returns; NULL: never */
+	/* Called for each event that was put in the dead letters, when that is on disk. */
+	void (*on_dead)(void *context, uint64_t position, const char *message);
+	void (*on_progress)(void *context, uint64_t events); /* called now and then; NULL: not */
+	void *context;
+};
+
+/* What a run did; committed and durable. */
+struct evs_project_result {
+	uint64_t events;   /* applied to states */
+	uint64_t dead;     /* put in the dead letters */
+	uint64_t position; /* the checkpoint: what is there up to it is in the states, or does not match */
+};
+
+/*
+ * Bring a projection up to the newest event; what it has never run is made. States and checkpoint are committed together.
+ * One run of a projection at a time, in any process.
+ *
+ *   store   open for writing
+ *   result  out, set also after a failure
+ *
+ * Returns EVS_OK; EVS_BUSY: another run is under way; EVS_CHANGED: the fold, the command or the selectors are not those
+ * that the model was made with, and `rebuild` was not asked for; EVS_BAD_EVENT: the fold fails on an event, and all before
+ * it is committed, or `where` does; EVS_END: with a key, there is no such projection; EVS_INTERRUPTED: stopped; EVS_USAGE,
+ * EVS_AMBIGUOUS, EVS_FULL, EVS_IO, EVS_NOMEM, EVS_CORRUPT.
+ */
+int evs_project_run(struct evs_store *store, const struct evs_project_options *options, struct evs_project_result *result,
+                    struct evs_error *err);
+
+/*
+ * Step over the event on which a projection is stuck, and no other.
+ * EVS_OK; EVS_END: there is no such projection, or it is not stuck there; EVS_BUSY: it is running; EVS_FULL, EVS_IO, ...
+ */
+int evs_project_skip(struct evs_store *store, const char *name, uint64_t position, struct evs_error *err);
+
+/* Remove a projection with its model; dead letters stay. EVS_OK; EVS_END: there is none; EVS_BUSY: it is running; EVS_FULL, EVS_IO, ... */
+int evs_project_drop(struct evs_store *store, const char *name, struct evs_error *err);
+
+/* Which states, and in which order. Zeroed, with a name, it is all by their keys. */
+struct evs_show_options {
+	const char *name;           /* of the projection */
+	const char *key;            /* this state alone; NULL: all */
+	const char *aggregate_type; /* states of this type; NULL: any, but of a key the one there is; "": none */
+	const char *where;          /* an expression on the state, evs-fold(5); NULL: all states */
+	const char *sort;           /* an expression by which they come, with a - in front the greatest first; NULL: by key */
+	uint64_t limit;             /* at most so many */
+	bool has_limit;
+	int (*write)(void *context, const void *text, size_t size); /* called with whole lines; non-zero ends with EVS_INTERRUPTED */
+	void *context;
+};
+
+/*
+ * Write the states of a projection as they are together at one moment, a line {"key":...,"aggregateType":...,"state":...}
+ * each. `field == literal` in `where`, for a field that the fold indexes, does not look at the other states.
+ *
+ * Returns EVS_OK; EVS_END: there is no such projection, or no state of the key; EVS_AMBIGUOUS; EVS_USAGE; EVS_BAD_EVENT:
+ * `where` or `sort` makes no sense of a state; EVS_INTERRUPTED, EVS_IO, EVS_NOMEM, EVS_CORRUPT.
+ */
+int evs_project_show(struct evs_store *store, const struct evs_show_options *options, struct evs_error *err);
+
+/*
+ * Call each for the name of every field that states of a projection can have, in order; those of a command are the ones
+ * that its states have. Non-zero ends with EVS_INTERRUPTED. *by_stream: states have an aggregateType.
+ */
+int evs_project_fields(struct evs_store *store, const char *name, int (*each)(void *context, const char *field, size_t size),
+                       void *context, bool *by_stream, struct evs_error *err);
+
+/* How a projection is. Strings are borrowed until the callback returns. */
+struct evs_projection {
+	const char *name;
+	size_t name_size;
+	const char *source;    /* the fold's text, or the command */
+	size_t source_size;
+	bool exec;             /* it is a command */
+	bool by_stream;
+	const char *selectors; /* as a JSON object */
+	size_t selectors_size;
+	uint64_t states, events, dead, skipped; /* there are; applied, dead-lettered, stepped over since it was made */
+	uint64_t position;     /* the checkpoint */
+	uint64_t lag_events;   /* how many events are behind it */
+	int64_t lag_us;        /* how long the oldest of those is there */
+	uint64_t stuck;        /* the position on which the fold fails; 0: it does not */
+	const char *reason;    /* why */
+	size_t reason_size;
+	int64_t ran_us;        /* when a run last committed, microseconds since 1970 */
+	bool running;          /* a run is under way now */
+	/* A rebuild that is not at its end. */
+	bool rebuilding;
+	uint64_t rebuild_position, rebuild_stuck;
+	const char *rebuild_reason;
+	size_t rebuild_reason_size;
+};
+
+/*
+ * Call each for every projection in order of the name, or for the one of `name` (NULL: all). EVS_OK; EVS_END: there is no
+ * such projection; EVS_INTERRUPTED: each returned non-zero; EVS_IO, EVS_NOMEM, EVS_CORRUPT.
+ */
+int evs_project_list(struct evs_store *store, const char *name,
+                     int (*each)(void *context, const struct evs_projection *projection), void *context,
+                     struct evs_error *err);
+
+/* ---------------------------------------------------------------- snapshot */
+
+/* Which snapshots. Zeroed selects all. Borrowed until return. */
+struct evs_snapshot_selector {
+	const char *fold;           /* of this fold; NULL: of all */
+	size_t fold_size;
+	const char *fold_name;      /* of its file, for messages */
+	const char *key;            /* of this state; NULL: of all. By stream it is the aggregateId, */
+	const char *aggregate_type; /* and this its type; NULL: any, "": none */
+};
+
+/* A snapshot. Strings are borrowed until the callback returns. */
+struct evs_snapshot {
+	uint64_t hash;              /* of the fold */
+	const char *key;
+	size_t key_size;
+	const char *aggregate_type; /* NULL: none, or not by stream */
+	size_t aggregate_type_size;
+	uint64_t position;          /* of the last event in it */
+	uint64_t revision;          /* of that in its stream; 0: not by stream */
+	uint64_t events;            /* how many are in it */
+	size_t bytes;               /* that it takes */
+	const char *state;          /* as JSON, where that was asked for */
+	size_t state_size;
+};
+
+/*
+ * Take snapshots of the states of a fold, as all events make them: of each state one as it is now, or with `every` one
+ * after each so many of its own events. They are put in the place of those that stand at the same positions.
+ *
+ *   store  open for writing
+ *   which  the fold, and the one state that is wanted
+ *   stop   as in struct evs_project_options; NULL: never
+ *   taken  out: how many, also after a failure
+ *
+ * EVS_OK; EVS_END: there is no such state; EVS_BAD_EVENT: the fold fails on an event, and what was taken before stays;
+ * EVS_USAGE, EVS_AMBIGUOUS, EVS_INTERRUPTED, EVS_FULL, EVS_IO, EVS_NOMEM, EVS_CORRUPT.
+ */
+int evs_snapshot_take(struct evs_store *store, const struct evs_snapshot_selector *which, uint64_t every,
+                      const volatile sig_atomic_t *stop, void (*on_progress)(void *context, uint64_t events), void *context,
+                      uint64_t *taken, struct evs_error *err);
+
+/*
+ * Call each for every snapshot, in order of the fold, the key and the position; newest: only for the newest of each state.
+ * state: with the state. EVS_OK; EVS_INTERRUPTED: each returned non-zero; EVS_USAGE, EVS_IO, EVS_NOMEM, EVS_CORRUPT.
+ */
+int evs_snapshot_list(struct evs_store *store, const struct evs_snapshot_selector *which, bool newest, bool state,
+                      int (*each)(void *context, const struct evs_snapshot *snapshot), void *context, struct evs_error *err);
+
+/* Remove snapshots but the newest `keep` of each state. *dropped: how many, also after a failure. EVS_OK, EVS_USAGE, EVS_FULL, ... */
+int evs_snapshot_drop(struct evs_store *store, const struct evs_snapshot_selector *which, uint64_t keep, uint64_t *dropped,
+                      struct evs_error *err);
+
+/* ------------------------------------------------------------------ replay */
+
+enum evs_replay_show {
+	EVS_REPLAY_STATE,   /* the state, or all there are */
+	EVS_REPLAY_HISTORY, /* the state after each event */
+	EVS_REPLAY_DIFF,    /* what changed between two moments, as JSON Patch (RFC 6902) */
+	EVS_REPLAY_FIRST,   /* the first event after which an expression holds, with the state before and after it */
+	EVS_REPLAY_BLAME,   /* the last event that changed a field of the state */
+};
+
+/* What to replay. Zeroed, with a fold, it shows the states as they are now. Borrowed until evs_replay returns. */
+struct evs_replay_options {
+	const struct evs_selector *selector; /* which events count; NULL: all */
+	const char *fold;          /* the text of a fold, evs-fold(5) */
+	size_t fold_size;
+	const char *fold_name;     /* of its file, for messages */
+	const char *exec;          /* in place of a fold a command, evs-project(1); NULL: none. SIGPIPE must be ignored */
+	const char *key;           /* the one state to look at; by stream its aggregateId, and the selector's aggregate_type; NULL: all */
+	/* The moment up to which events count; all that are given. */
+	const char *at;            /* TIME: their own timestamp is not after it; NULL: any */
+	bool has_position, has_revision;
+	uint64_t position, revision;
+	/* What did not happen, or did. */
+	const uint64_t *without;   /* positions */
+	size_t n_without;
+	const char *with;          /* lines of JSON, as append takes them; NULL: none */
+	size_t with_size;
+	/* What to show. */
+	enum evs_replay_show show;
+	const char *from, *to;     /* EVS_REPLAY_DIFF: TIME, or a position */
+	const char *first;         /* EVS_REPLAY_FIRST: an expression on the event and the state */
+	const char *blame;         /* EVS_REPLAY_BLAME: a path in the state */
+	const volatile sig_atomic_t *stop; /* when it turns non-zero the call returns EVS_INTERRUPTED; NULL: it never does */
+	void (*on_progress)(void *context, uint64_t events); /* called now and then; NULL: not */
+	int (*write)(void *context, const void *text, size_t size); /* called with whole lines; non-zero ends with EVS_INTERRUPTED */
+	void *context;
+};
+
+/*
+ * Show states as they were, evs-replay(1) says in which form. A snapshot that fits is where it starts.
+ *
+ * Returns EVS_OK; EVS_END: EVS_REPLAY_FIRST or EVS_REPLAY_BLAME found no event, the message says so; EVS_USAGE, EVS_AMBIGUOUS,
+ * EVS_BAD_EVENT (the fold fails on an event, or a line of `with` is none), EVS_INTERRUPTED, EVS_IO, EVS_NOMEM, EVS_CORRUPT.
+ */
+int evs_replay(struct evs_store *store, const struct evs_replay_options *options, struct evs_error *err);
+
+/* ------------------------------------------------------------------ decide */
+
+/* What a decision is about. Borrowed until evs_decide returns. */
+struct evs_decide_options {
+	const char *stream;         /* aggregateId */
+	const char *aggregate_type; /* NULL: the one there is */
+	const char *fold;           /* the text of a fold by stream, evs-fold(5) */
+	size_t fold_size;
+	const char *fold_name;      /* of its file, for messages */
+	const char *exec;           /* in place of a fold a command, evs-project(1); NULL: none. SIGPIPE must be ignored */
+	const char *command;        /* one JSON value: what is asked for; NULL: null */
+	size_t command_size;
+	unsigned tries;             /* how often to decide at most, from 1 */
+	/*
+	 * Decide: question is the line {"state":...,"revision":N,"command":...}, with its newline; the answer is the lines
+	 * of the events to append, borrowed until the next call or evs_decide returns. EVS_OK; EVS_END: the command is
+	 * rejected; a failure, with err filled. evs_decide returns these two as they are, with nothing appended.
+	 */
+	int (*decide)(void *context, const char *question, size_t size, const char **answer, size_t *answer_size, struct evs_error *err);
+	int (*on_receipt)(void *context, const struct evs_receipt *receipt); /* as in evs_append_options; NULL: none */
+	const volatile sig_atomic_t *stop; /* when it turns non-zero the call returns EVS_INTERRUPTED; NULL: it never does */
+	void *context;
+};
+
+/*
+ * Load the state of a stream, decide, and append the events, in one transaction and only if the stream is still at the
+ * revision of the state; else do it all again. Events that lack aggregateId and aggregateType are given the stream's.
+ *
+ *   store  open for writing
+ *
+ * Returns EVS_OK: the events are on disk, or there were none; or with nothing appended: EVS_CONFLICT: the stream was
+ * changed every time; EVS_END (rejected), EVS_BAD_EVENT (the fold fails on an event, or what was decided is no event of the
+ * stream), EVS_USAGE, EVS_AMBIGUOUS, EVS_INTERRUPTED, EVS_FULL, EVS_IO, EVS_NOMEM, EVS_CORRUPT.
+ */
+int evs_decide(struct evs_store *store, const struct evs_decide_options *options, struct evs_error *err);
 
 /* ------------------------------------------------------------ look after it */
 

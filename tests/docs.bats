@@ -1,7 +1,7 @@
 # What is written agrees with what the programs do: --help, --complete, manuals, and every example.
 load helper
 
-TOOLS='append cat stat verify backup'
+TOOLS=$(sed -n 's/^TOOLS *:= //p' "$ROOT/Makefile")
 
 # long_options: those that a --help on stdin lists.
 long_options() {
@@ -61,6 +61,29 @@ manual_options() {
 	done
 }
 
+# completes WANTED WORD...: what bash offers for the last word.
+completes() {
+	local wanted=$1
+	shift
+	ran 0 bash --norc -c 'source "$0"; COMP_WORDS=("$@") COMP_CWORD=$(($# - 1)); _evs; printf "%s\n" "${COMPREPLY[@]}"' \
+		"$ROOT/completions/evs.bash" "$@"
+	is "$(sort <<<"$output" | paste -sd' ')" "$wanted"
+}
+
+@test "bash completes tools, options, values, verbs and files" {
+	echo '{"eventType":"order.placed"}' | evs append a.evs
+	touch a.fold
+	completes 'cat' evs ca
+	completes '--where' evs cat a.evs --wh
+	completes 'order.placed' evs cat a.evs --type ''
+	completes 'data' evs-cat a.evs --format da
+	completes 'check fmt' evs fold ''
+	completes 'check' evs-fold ch
+	completes 'a.fold' evs fold check a.f
+	completes 'a.fold' evs fold fmt -w a.f
+	completes 'a.evs' evs cat a.e
+}
+
 # examples FILE: the lines of examples in a manual, as they are shown.
 manual_examples() {
 	awk '/^\.Bd -literal -offset indent/ {on = 1; next} /^\.Ed/ {on = 0} on' "$1" | sed 's/\\e/\\/g; s/\\&//g; s/\\-/-/g'
@@ -71,11 +94,18 @@ readme_examples() {
 }
 
 # play FILE: run its `$ ` lines in one bash, in this folder, and compare what they print with what stands after each.
+# A command with <<'END' has the lines up to END too.
 play() {
 	python3 - "$1" <<-'END' >played
 		import subprocess, sys
-		shown = open(sys.argv[1]).read().splitlines()
-		commands = [l[2:] for l in shown if l.startswith("$ ")]
+		commands, document = [], False
+		for line in open(sys.argv[1]).read().splitlines():
+		    if document:
+		        commands[-1] += "\n" + line
+		        document = line != "END"
+		    elif line.startswith("$ "):
+		        commands.append(line[2:])
+		        document = line.endswith("<<'END'")
 		mark = "\x01"
 		script = "".join(f"echo '{mark}{i}'\n{c}\n" for i, c in enumerate(commands))
 		out = subprocess.run(["bash", "-c", script], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
@@ -104,7 +134,7 @@ play() {
 
 @test "every example in the README prints what stands there" {
 	mkdir samples
-	cp "$ROOT/samples/shop.ndjson" samples/
+	cp "$ROOT"/samples/*.* samples/
 	readme_examples "$ROOT/README.md" >"$BATS_TEST_TMPDIR/readme.txt"
 	grep -q '^\$ ' "$BATS_TEST_TMPDIR/readme.txt"
 	play "$BATS_TEST_TMPDIR/readme.txt"

@@ -1,7 +1,7 @@
 # Command lines: what every tool has in common, and evs itself.
 load helper
 
-TOOLS='append cat stat verify backup'
+TOOLS=$(sed -n 's/^TOOLS *:= //p' "$ROOT/Makefile")
 
 @test "evs TOOL and evs-TOOL are the same" {
 	quiet evs-append a.evs <<<'{"eventType":"a"}'
@@ -21,7 +21,11 @@ TOOLS='append cat stat verify backup'
 		for option in --help -h; do
 			ran 0 evs $tool $option
 			err_is ''
-			[[ $output == "Usage: evs $tool STORE"* ]] || fail "no usage"
+			case $tool in
+			fold) operand='check|fmt' ;; # the one that needs no store
+			*) operand=STORE ;;
+			esac
+			[[ $output == "Usage: evs $tool $operand"* ]] || fail "no usage"
 			out_has "Exit status: 0 done"
 			out_has "evs help $tool"
 			[ "$(wc -L <<<"$output")" -le 80 ] || fail "wider than 80 columns"
@@ -94,6 +98,8 @@ TOOLS='append cat stat verify backup'
 		backup --forc
 		verify --prog
 		verify --hel
+		fold --writ
+		fold --chec
 	END
 }
 
@@ -108,6 +114,8 @@ TOOLS='append cat stat verify backup'
 		stat --by type|evs-stat: STORE is missing
 		verify|evs-verify: STORE is missing
 		backup|evs-backup: STORE is missing
+		fold|evs-fold: VERB is missing; usage: evs fold check|fmt FILE... [options]
+		fold fmt -w|evs-fold: FILE is missing
 		backup a.evs|evs-backup: DEST is missing; usage: evs backup STORE [options] DEST
 		cat a.evs b.evs|evs-cat: one operand too many: 'b.evs'
 		stat a.evs b.evs|one operand too many: 'b.evs'

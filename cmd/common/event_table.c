@@ -105,6 +105,29 @@ int event_table_new(const char *fields, struct event_table **out, struct evs_err
 	return status;
 }
 
+int event_table_new_columns(struct event_table_column *columns, size_t n, struct event_table **out, struct evs_error *err)
+{
+	struct event_table *t = calloc(1, sizeof *t);
+	int status = t == NULL ? error_nomem(err) : EVS_OK;
+
+	*out = NULL;
+	for (size_t i = 0; i < n; i++) {
+		if (status == EVS_OK)
+			status = add_column(t, columns[i].title, strlen(columns[i].title), &columns[i].path, false, err);
+		else
+			path_free(&columns[i].path);
+		free(columns[i].title);
+		columns[i] = (struct event_table_column){0};
+	}
+	if (status != EVS_OK) {
+		event_table_free(t);
+		return status;
+	}
+	t->terminal = output_columns();
+	*out = t;
+	return EVS_OK;
+}
+
 void event_table_free(struct event_table *t)
 {
 	if (t == NULL)

@@ -2,6 +2,7 @@
 
 #include <stdarg.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <unistd.h>
 
 #include "base/buf.h"
@@ -34,13 +35,13 @@ const char *message_name(void)
 	return program;
 }
 
-/* Copy text, with all that a terminal could take for a command shown as \xNN. */
-static void put_escaped(struct buf *out, const uint8_t *text, size_t size)
+/* Copy text, with all that a terminal could take for a command shown as \xNN; lines: a line end is one. */
+static void put_escaped(struct buf *out, const uint8_t *text, size_t size, bool lines)
 {
 	for (size_t i = 0; i < size; i++) {
 		bool c1 = text[i] == 0xc2 && i + 1 < size && text[i + 1] >= 0x80 && text[i + 1] < 0xa0;
 
-		if (text[i] >= 0x20 && text[i] != 0x7f && !c1)
+		if ((text[i] >= 0x20 && text[i] != 0x7f && !c1) || (lines && text[i] == '\n'))
 			buf_byte(out, text[i]);
 		else
 			buf_printf(out, "\\x%02x", text[i]);
@@ -49,22 +50,36 @@ static void put_escaped(struct buf *out, const uint8_t *text, size_t size)
 	}
 }
 
-/* One line, one write: lines of several processes do not mix. */
+/*
+ * One message, one write: those of several processes do not mix.
+ *
+ *   subject  what it is about; NULL: nothing
+ *   lines    text may have several: the library, which has escaped its data, sets a caret below a line
+ */
+static void put(const char *subject, const char *text, size_t size, bool lines)
+{
+	struct buf out = {0};
+
+	progress_clear();
+	buf_printf(&out, "%s: ", program);
+	if (subject != NULL) {
+		put_escaped(&out, (const uint8_t *)subject, strlen(subject), false);
+		buf_text(&out, ": ");
+	}
+	put_escaped(&out, (const uint8_t *)text, size, lines);
+	buf_byte(&out, '\n');
+	/* There is nobody to tell when this fails. */
+	if (!out.failed && write(STDERR_FILENO, out.data, out.size) < 0)
+		out.failed = true;
+	buf_free(&out);
+}
+
 __attribute__((format(printf, 1, 0))) static void print(const char *format, va_list args)
 {
-	struct buf line = {0};
 	char *text = NULL;
 	int n = vasprintf(&text, format, args);
 
-	progress_clear();
-	buf_printf(&line, "%s: ", program);
-	if (n >= 0)
-		put_escaped(&line, (const uint8_t *)text, (size_t)n);
-	buf_byte(&line, '\n');
-	/* There is nobody to tell when this fails. */
-	if (!line.failed && write(STDERR_FILENO, line.data, line.size) < 0)
-		line.failed = true;
-	buf_free(&line);
+	put(NULL, n < 0 ? "" : text, n < 0 ? 0 : (size_t)n, false);
 	if (n >= 0)
 		free(text);
 }
@@ -112,6 +127,13 @@ static int exit_status(int status)
 int message_failure(const char *subject, const struct evs_error *err)
 {
 	if (err->status != EVS_INTERRUPTED)
-		message_print("%s: %s", subject, err->message);
+		put(subject, err->message, strlen(err->message), true);
+	return exit_status(err->status);
+}
+
+int message_text(const struct evs_error *err)
+{
+	if (err->status != EVS_INTERRUPTED)
+		put(NULL, err->message, strlen(err->message), true);
 	return exit_status(err->status);
 }

@@ -35,4 +35,7 @@ int message_usage(const char *format, ...) __attribute__((format(printf, 1, 2)))
  */
 int message_failure(const char *subject, const struct evs_error *err);
 
+/* Print a message of the library that names its own subject. Returns the exit status as message_failure. */
+int message_text(const struct evs_error *err);
+
 #endif

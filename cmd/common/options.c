@@ -190,6 +190,19 @@ static bool set_flag(struct parse *p, const struct met *met)
 	}
 }
 
+/* Take an option with two values; the first may be attached to it. */
+static bool take_pair(struct parse *p, const struct met *met, const char *attached)
+{
+	const char *pair[2];
+
+	if (p->argc - p->next < 2 - (attached != NULL))
+		return end(p, message_usage("option '%s' needs two values: %s", met->shown, met->option->argument));
+	pair[0] = attached != NULL ? attached : p->argv[p->next++];
+	pair[1] = p->argv[p->next++];
+	memcpy(met->place + met->option->field, pair, sizeof pair);
+	return true;
+}
+
 /* Take an option with its value: `attached` to it, or the next argument. */
 static bool take(struct parse *p, const struct met *met, const char *attached)
 {
@@ -197,6 +210,8 @@ static bool take(struct parse *p, const struct met *met, const char *attached)
 		return end(p, message_usage("option '%s' takes no value", met->shown));
 	if (met->option->argument == NULL)
 		return set_flag(p, met);
+	if (met->option->kind == OPTION_PAIR)
+		return take_pair(p, met, attached);
 	if (attached == NULL && p->next == p->argc)
 		return end(p, message_usage("option '%s' needs a value: %s", met->shown, met->option->argument));
 	return set_value(p, met, attached != NULL ? attached : p->argv[p->next++]);
@@ -262,6 +277,7 @@ bool options_parse(const struct tool *tool, int argc, char **argv, void *args, s
 		else
 			good = arg[1] == '-' ? take_long(&p, arg + 2) : take_letters(&p, arg + 1);
 	}
+	operands->list[operands->n] = NULL;
 	good = good && check_operands(&p, operands);
 	if (!good)
 		options_release(tool, args);

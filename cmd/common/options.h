@@ -13,6 +13,7 @@ enum option_kind {
 	OPTION_FLAG,     /* bool, made true; no value */
 	OPTION_SET,      /* int, made `also`; no value */
 	OPTION_TEXT,     /* const char * */
+	OPTION_PAIR,     /* const char *[2]; the value is two words */
 	OPTION_LIST,     /* const char *const *, repeatable; how many: a size_t at `also` */
 	OPTION_NUMBER,   /* uint64_t */
 	OPTION_POSITIVE, /* uint64_t, from 1 */
@@ -70,7 +71,7 @@ struct tool {
 	const struct option_group *groups;
 };
 
-/* What the parse leaves: operands in order. Borrowed from argv. */
+/* What the parse leaves: operands in order, a NULL behind them. Borrowed from argv. */
 struct operands {
 	char **list;
 	size_t n;

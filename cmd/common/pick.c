@@ -126,6 +126,20 @@ bool pick_value(const char *json, size_t size, const struct path *path, const ch
 	return true;
 }
 
+void pick_plain(struct buf *out, const char *value, size_t size)
+{
+	const char *end = value + size - 1;
+
+	if (size == 4 && memcmp(value, "null", 4) == 0)
+		return;
+	if (size < 2 || value[0] != '"') {
+		buf_put(out, value, size);
+		return;
+	}
+	for (value++; value < end;)
+		buf_byte(out, (uint8_t)next_byte(&value));
+}
+
 void pick_text(struct buf *out, const char *value, size_t size)
 {
 	if (size < 2 || value[0] != '"') {

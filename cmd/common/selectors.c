@@ -28,6 +28,8 @@ const struct option selectors_table[] = {
 	 "events whose timestamp is not before TIME: RFC 3339, a date, or -15m, -2h, -7d"},
 	{0, "until", "TIME", OPTION_TIME, FIELD(until), 0, NULL, "events whose timestamp is not after TIME"},
 	{0, "as-of", "TIME", OPTION_TIME, FIELD(as_of), 0, NULL, "events that the store had at TIME (recordedAt)"},
+	{0, "where", "EXPR", OPTION_TEXT, FIELD(where), 0, NULL,
+	 "events for which EXPR holds, such as '.data.total > 100'; evs-fold(5)"},
 	{0, "shard", "I/N", OPTION_TEXT, offsetof(struct selectors, shard), 0, NULL,
 	 "the Ith of N shards; a stream is always in the same one"},
 	{'n', "limit", "N", OPTION_NUMBER, FIELD(limit), FIELD(has_limit), NULL, "at most the first N"},

@@ -11,7 +11,7 @@ struct selectors {
 };
 
 extern const struct option selectors_table[];
-#define SELECTORS_N 19
+#define SELECTORS_N 20
 #define SELECTORS_GROUP(type, member) \
 	{"Selectors (all must match)", selectors_table, SELECTORS_N, offsetof(type, member)}
 

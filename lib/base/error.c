@@ -4,19 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
-/* Bytes of the UTF-8 character at s, 0 when it is none (RFC 3629). */
-static size_t utf8_size(const unsigned char *s)
-{
-	size_t n = s[0] < 0x80 ? 1 : s[0] >= 0xc2 && s[0] < 0xe0 ? 2 : s[0] >= 0xe0 && s[0] < 0xf0 ? 3 : s[0] >= 0xf0 && s[0] < 0xf5 ? 4 : 0;
-
-	for (size_t i = 1; i < n; i++)
-		if ((s[i] & 0xc0) != 0x80)
-			return 0;
-	if ((s[0] == 0xe0 && s[1] < 0xa0) || (s[0] == 0xed && s[1] >= 0xa0) || (s[0] == 0xf0 && s[1] < 0x90) ||
-	    (s[0] == 0xf4 && s[1] >= 0x90))
-		return 0;
-	return n;
-}
+#include "base/utf8.h"
 
 /* Copy text into dst[size]; control bytes and what is no UTF-8 as \xNN. Always terminated. */
 static void copy_escaped(char *dst, size_t size, const char *text)
@@ -26,7 +14,7 @@ static void copy_escaped(char *dst, size_t size, const char *text)
 
 	while (*text != '\0') {
 		unsigned char c = (unsigned char)*text;
-		size_t whole = c < 0x20 || c == 0x7f ? 0 : utf8_size((const unsigned char *)text);
+		size_t whole = c < 0x20 || c == 0x7f ? 0 : utf8_character(text, strnlen(text, 4));
 		if (whole > 0) {
 			if (n + whole >= size)
 				break;

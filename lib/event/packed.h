@@ -221,4 +221,30 @@ static inline void packed_put_digits(uint8_t **p, const void *digits, size_t siz
 	packed_put_ext_body(p, digits, size);
 }
 
+/* Write a JSON number: 64-bit integers with canonical digits as such, all others as digits. */
+static inline void packed_put_number(uint8_t **p, const char *digits, size_t size)
+{
+	bool negative = digits[0] == '-';
+	uint64_t v = 0;
+	size_t i = negative;
+
+	if (size - i > 20)
+		goto as_digits;
+	for (; i < size; i++) {
+		unsigned d = (unsigned)(unsigned char)digits[i] - '0';
+		if (d > 9 || __builtin_mul_overflow(v, 10u, &v) || __builtin_add_overflow(v, d, &v))
+			goto as_digits;
+	}
+	if (!negative) {
+		packed_put_uint64(p, v);
+		return;
+	}
+	if (v != 0 && v <= (uint64_t)INT64_MAX + 1) {
+		packed_put_int64(p, (int64_t)(0 - v));
+		return;
+	}
+as_digits:
+	packed_put_digits(p, digits, size);
+}
+
 #endif

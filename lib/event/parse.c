@@ -170,32 +170,6 @@ static inline void put_key(struct parser *p, uint8_t **o, const char *text, size
 		packed_put_text(o, text, size);
 }
 
-/* A number: 64-bit integers with canonical digits as such, all others as digits. */
-static void put_number(uint8_t **o, const char *digits, size_t size)
-{
-	bool negative = digits[0] == '-';
-	uint64_t v = 0;
-	size_t i = negative;
-
-	if (size - i > 20)
-		goto as_digits;
-	for (; i < size; i++) {
-		unsigned d = (unsigned)(unsigned char)digits[i] - '0';
-		if (d > 9 || __builtin_mul_overflow(v, 10u, &v) || __builtin_add_overflow(v, d, &v))
-			goto as_digits;
-	}
-	if (!negative) {
-		packed_put_uint64(o, v);
-		return;
-	}
-	if (v != 0 && v <= (uint64_t)INT64_MAX + 1) {
-		packed_put_int64(o, (int64_t)(0 - v));
-		return;
-	}
-as_digits:
-	packed_put_digits(o, digits, size);
-}
-
 /* One value, whole. The caller has made room. False when it is too deep. */
 static bool put_value(struct parser *p, uint8_t **o, yyjson_val *v, unsigned depth)
 {
@@ -207,7 +181,7 @@ static bool put_value(struct parser *p, uint8_t **o, yyjson_val *v, unsigned dep
 		put_string(p, o, unsafe_yyjson_get_str(v), unsafe_yyjson_get_len(v));
 		return true;
 	case YYJSON_TYPE_RAW:
-		put_number(o, unsafe_yyjson_get_raw(v), unsafe_yyjson_get_len(v));
+		packed_put_number(o, unsafe_yyjson_get_raw(v), unsafe_yyjson_get_len(v));
 		return true;
 	case YYJSON_TYPE_BOOL:
 		*(*o)++ = unsafe_yyjson_get_bool(v) ? 0xc3 : 0xc2;

@@ -20,11 +20,13 @@
 #define READERS_MAX 1022
 #define NEARLY_FULL (1u << 20) /* bytes: a larger write may have come to a stop */
 #define NO_TABLE ((MDB_dbi)-1)
+#define DBS_MAX 128 /* tables open at a time */
 
 /* NULL: LMDB's own table, in which it also keeps the others: a page less to write at every commit. */
 static const char *const table_names[KV_TABLES] = {
 	[KV_META] = NULL,  [KV_TAIL] = "tail", [KV_RECENT] = "recent", [KV_SEGMENT] = "segment",
 	[KV_RUN] = "run",  [KV_NAME] = "name", [KV_DICT] = "dict",     [KV_DEAD] = "dead",
+	[KV_PROJECTION] = "projection", [KV_SNAPSHOT] = "snapshot",
 };
 
 struct kv {
@@ -208,7 +210,7 @@ static int open_env(struct kv *kv, const char *path, enum kv_mode mode)
 	for (size_t size = MAP_SIZE; size >= MAP_SIZE_MIN; size /= 4) {
 		if ((rc = mdb_env_create(&kv->env)) != 0)
 			return rc;
-		mdb_env_set_maxdbs(kv->env, 32);
+		mdb_env_set_maxdbs(kv->env, DBS_MAX);
 		mdb_env_set_maxreaders(kv->env, READERS_MAX);
 		mdb_env_set_mapsize(kv->env, size);
 		rc = mdb_env_open(kv->env, path, flags, 0600);
@@ -425,15 +427,41 @@ int kv_renew(struct kv_txn *txn, struct evs_error *err)
 
 /* ---- tables ---- */
 
+/* LMDB's handle of a table; those of kv_table_open are it, counted behind the others. */
+static MDB_dbi dbi_of(const struct kv_txn *txn, enum kv_table table)
+{
+	return table < KV_TABLES ? txn->kv->tables[table] : (MDB_dbi)table - KV_TABLES;
+}
+
+int kv_table_open(struct kv_txn *txn, const char *name, bool create, enum kv_table *table, struct evs_error *err)
+{
+	MDB_dbi dbi;
+	int rc = mdb_dbi_open(txn->txn, name, create ? MDB_CREATE : 0, &dbi);
+
+	if (rc == MDB_NOTFOUND)
+		return EVS_END;
+	if (rc != 0)
+		return fail(err, rc, create ? "write to the store" : "read the store");
+	*table = (enum kv_table)(KV_TABLES + dbi);
+	return EVS_OK;
+}
+
+int kv_table_drop(struct kv_txn *txn, enum kv_table table, struct evs_error *err)
+{
+	int rc = mdb_drop(txn->txn, dbi_of(txn, table), 1);
+
+	return rc == 0 ? EVS_OK : fail(err, rc, "write to the store");
+}
+
 int kv_get(struct kv_txn *txn, enum kv_table table, const void *key, size_t key_size, struct kv_bytes *value,
            struct evs_error *err)
 {
 	MDB_val k = {key_size, (void *)(uintptr_t)key}, v;
 	int rc;
 
-	if (txn->kv->tables[table] == NO_TABLE)
+	if (dbi_of(txn, table) == NO_TABLE)
 		return EVS_END;
-	rc = mdb_get(txn->txn, txn->kv->tables[table], &k, &v);
+	rc = mdb_get(txn->txn, dbi_of(txn, table), &k, &v);
 	if (rc == MDB_NOTFOUND)
 		return EVS_END;
 	if (rc != 0)
@@ -449,7 +477,7 @@ static int put(struct kv_txn *txn, enum kv_table table, const void *key, size_t 
                unsigned flags, struct evs_error *err)
 {
 	MDB_val k = {key_size, (void *)(uintptr_t)key}, v = {size, (void *)(uintptr_t)value};
-	int rc = mdb_put(txn->txn, txn->kv->tables[table], &k, &v, flags);
+	int rc = mdb_put(txn->txn, dbi_of(txn, table), &k, &v, flags);
 
 	return rc == 0 ? EVS_OK : fail(err, rc, "write to the store");
 }
@@ -469,7 +497,7 @@ int kv_append(struct kv_txn *txn, enum kv_table table, const void *key, size_t k
 int kv_delete(struct kv_txn *txn, enum kv_table table, const void *key, size_t key_size, struct evs_error *err)
 {
 	MDB_val k = {key_size, (void *)(uintptr_t)key};
-	int rc = mdb_del(txn->txn, txn->kv->tables[table], &k, NULL);
+	int rc = mdb_del(txn->txn, dbi_of(txn, table), &k, NULL);
 
 	if (rc == MDB_NOTFOUND)
 		return EVS_END;
@@ -478,7 +506,7 @@ int kv_delete(struct kv_txn *txn, enum kv_table table, const void *key, size_t k
 
 int kv_clear(struct kv_txn *txn, enum kv_table table, struct evs_error *err)
 {
-	int rc = mdb_drop(txn->txn, txn->kv->tables[table], 0);
+	int rc = mdb_drop(txn->txn, dbi_of(txn, table), 0);
 
 	return rc == 0 ? EVS_OK : fail(err, rc, "write to the store");
 }
@@ -487,7 +515,7 @@ uint64_t kv_count(struct kv_txn *txn, enum kv_table table)
 {
 	MDB_stat st;
 
-	if (txn->kv->tables[table] == NO_TABLE || mdb_stat(txn->txn, txn->kv->tables[table], &st) != 0)
+	if (dbi_of(txn, table) == NO_TABLE || mdb_stat(txn->txn, dbi_of(txn, table), &st) != 0)
 		return 0;
 	return st.ms_entries;
 }
@@ -500,8 +528,8 @@ int kv_cursor_open(struct kv_txn *txn, enum kv_table table, struct kv_cursor **o
 	*out = NULL;
 	if (c == NULL)
 		return error_nomem(err);
-	if (txn->kv->tables[table] != NO_TABLE) {
-		rc = mdb_cursor_open(txn->txn, txn->kv->tables[table], &c->cursor);
+	if (dbi_of(txn, table) != NO_TABLE) {
+		rc = mdb_cursor_open(txn->txn, dbi_of(txn, table), &c->cursor);
 		if (rc != 0) {
 			free(c);
 			return fail(err, rc, "read the store");

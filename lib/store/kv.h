@@ -14,7 +14,10 @@
 
 #define KV_KEY_MAX 511
 
-enum kv_table { KV_META, KV_TAIL, KV_RECENT, KV_SEGMENT, KV_RUN, KV_NAME, KV_DICT, KV_DEAD, KV_TABLES };
+/* KV_TABLES and above: tables of kv_table_open. */
+enum kv_table {
+	KV_META, KV_TAIL, KV_RECENT, KV_SEGMENT, KV_RUN, KV_NAME, KV_DICT, KV_DEAD, KV_PROJECTION, KV_SNAPSHOT, KV_TABLES
+};
 
 struct kv;
 struct kv_txn;
@@ -53,6 +56,19 @@ void kv_abort(struct kv_txn *txn); /* NULL is fine */
 /* Let go of a reading transaction's snapshot, and take a new one. */
 void kv_reset(struct kv_txn *txn);
 int kv_renew(struct kv_txn *txn, struct evs_error *err);
+
+/*
+ * Open a table whose name is made at run time, such as "model/1"; the name is not given to another table ever.
+ *
+ *   create  make it where it is not there; needs a writing transaction
+ *   table   out, stands for the table wherever an enum kv_table does, until the transaction ends
+ *
+ * EVS_OK; EVS_END: there is none; EVS_IO, EVS_FULL, EVS_NOMEM, EVS_CORRUPT. One thread of a process at a time calls this.
+ */
+int kv_table_open(struct kv_txn *txn, const char *name, bool create, enum kv_table *table, struct evs_error *err);
+
+/* Remove such a table with all it holds, and its name. */
+int kv_table_drop(struct kv_txn *txn, enum kv_table table, struct evs_error *err);
 
 /* EVS_OK, EVS_END when there is no such key, or an error. */
 int kv_get(struct kv_txn *txn, enum kv_table table, const void *key, size_t key_size, struct kv_bytes *value,

@@ -9,6 +9,7 @@ struct loader {
 	struct evs_store *store;
 	struct kv_txn *txn;
 	struct zip *zip;
+	struct eval *eval;            /* where there is an expression to work out */
 	struct segment_events events; /* of a segment, or of the tail */
 	uint32_t *wanted;             /* relative to the segment */
 	size_t wanted_cap;
@@ -32,6 +33,7 @@ void load_free(struct loader *l)
 		return;
 	kv_abort(l->txn);
 	zip_free(l->zip);
+	eval_free(l->eval);
 	segment_events_free(&l->events);
 	free(l->wanted);
 	free(l);
@@ -152,21 +154,31 @@ static int load_segment(struct loader *l, const struct piece *piece, uint64_t fr
 
 /* ---- pieces ---- */
 
+/*
+ * An event that --where makes no sense of ends the reading where the reader meets it: forwards that is the first one,
+ * backwards the last, and what was given before it is of no use.
+ */
 static int give(struct loader *l, struct select *select, uint64_t from, uint64_t to,
                 bool (*each)(void *context, const struct record *r), void *context, struct evs_error *err)
 {
+	int worst = EVS_OK;
+
 	for (size_t i = 0; i < l->events.n; i++) {
 		const struct record *r = &l->events.records[i];
 		int status;
 		if (r->position < from || r->position > to)
 			continue;
-		status = select_match(select, r);
-		if (status == EVS_CORRUPT)
-			return error_set(err, status, 0, "the event at position %llu is damaged", (unsigned long long)r->position);
+		status = select_match(select, l->eval, r, err);
+		if (status < 0 && (status != EVS_BAD_EVENT || !select->reverse))
+			return status;
+		if (status < 0) {
+			worst = status;
+			each(context, NULL);
+		}
 		if (status == EVS_OK && !each(context, r))
 			return error_nomem(err);
 	}
-	return EVS_OK;
+	return worst;
 }
 
 int load_piece(struct loader *l, struct select *select, const struct piece *piece,
@@ -176,9 +188,12 @@ int load_piece(struct loader *l, struct select *select, const struct piece *piec
 	struct store_state state;
 	int status = EVS_OK;
 
+	if (select->where != NULL && l->eval == NULL && (l->eval = eval_new(l->store->names)) == NULL)
+		return error_nomem(err);
 	/* What was the tail when the piece was planned may be in segments by now: go on until its end. */
-	while (status == EVS_OK && from <= piece->last) {
+	while ((status == EVS_OK || (status == EVS_BAD_EVENT && select->reverse)) && from <= piece->last) {
 		uint64_t to = piece->last;
+		int before = status;
 		status = l->txn == NULL ? store_begin(l->store, false, &l->txn, &state, err) : store_renew(l->store, l->txn, &state, err);
 		if (status != EVS_OK)
 			return status;
@@ -186,6 +201,8 @@ int load_piece(struct loader *l, struct select *select, const struct piece *piec
 		kv_reset(l->txn);
 		if (status == EVS_OK)
 			status = give(l, select, from, to, each, context, err);
+		if (status == EVS_OK)
+			status = before;
 		from = to + 1;
 	}
 	return status;

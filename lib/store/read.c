@@ -12,6 +12,7 @@
 #include "event/cloudevent.h"
 #include "event/fields.h"
 #include "store/load.h"
+#include "store/read.h"
 
 enum {
 	WORKERS_MAX = 16,
@@ -59,6 +60,7 @@ struct evs_read {
 	struct slot slots[WORKERS_MAX * SLOTS_A_WORKER];
 	size_t n_slots, oldest, under_way; /* slots oldest .. oldest + under_way - 1 are in use */
 	bool planned_all;
+	const struct slot *broken; /* its events were given, what went wrong behind them comes next */
 	/* evs_read_next. */
 	struct slot *current;
 	size_t next;
@@ -185,7 +187,7 @@ int evs_read_new(struct evs_store *store, const struct evs_selector *w, struct e
 	if (w->from > r->from)
 		r->from = w->from;
 	r->to = w->to == 0 ? UINT64_MAX : w->to;
-	r->reverse = r->plan.reverse = w->reverse;
+	r->reverse = r->plan.reverse = r->select->reverse = w->reverse;
 	r->has_limit = w->has_limit;
 	r->left = w->limit;
 	r->high = last < r->to ? last : r->to;
@@ -240,6 +242,11 @@ void evs_read_free(struct evs_read *r)
 	free(r);
 }
 
+const char *evs_read_stream_type(const struct evs_read *r)
+{
+	return r->select->stream != NULL ? r->select->aggregate_type : NULL;
+}
+
 uint64_t evs_read_position(const struct evs_read *r)
 {
 	return r->high;
@@ -279,6 +286,10 @@ static bool take_text(void *context, const struct record *record)
 {
 	struct slot *slot = context;
 
+	if (record == NULL) {
+		slot->n = slot->out.size = 0;
+		return true;
+	}
 	if (!array_grow(&slot->ends, &slot->ends_cap, slot->n, sizeof *slot->ends))
 		return false;
 	if (!render_one(slot->read, &slot->out, record)) {
@@ -295,6 +306,10 @@ static bool take_record(void *context, const struct record *record)
 {
 	struct slot *slot = context;
 
+	if (record == NULL) {
+		slot->n = slot->out.size = 0;
+		return true;
+	}
 	if (!array_grow(&slot->records, &slot->records_cap, slot->n, sizeof *slot->records) ||
 	    !buf_room(&slot->out, record->size + RENDER_PAD))
 		return false;
@@ -391,6 +406,11 @@ static int next_slot(struct evs_read *r, struct slot **out, struct evs_error *er
 	struct slot *slot;
 	int status = EVS_OK;
 
+	if (r->broken != NULL) {
+		if (err != NULL)
+			*err = r->broken->err;
+		return r->broken->status;
+	}
 	if (r->under_way <= r->n_slots / 2 || r->pool != NULL)
 		status = fill_slots(r, err);
 	if (status != EVS_OK)
@@ -411,6 +431,10 @@ static int next_slot(struct evs_read *r, struct slot **out, struct evs_error *er
 	r->oldest = (r->oldest + 1) % r->n_slots;
 	r->under_way--;
 	*out = slot;
+	if (slot->status == EVS_BAD_EVENT && slot->n > 0) {
+		r->broken = slot;
+		return EVS_OK;
+	}
 	if (slot->status != EVS_OK && err != NULL)
 		*err = slot->err;
 	return slot->status;
@@ -439,7 +463,7 @@ static int find_last(struct evs_read *r, uint64_t enough, uint64_t *first, struc
 	*first = r->high + 1;
 	if (enough == 0)
 		return EVS_OK;
-	r->plan.reverse = true;
+	r->plan.reverse = r->select->reverse = true;
 	while (count < enough && (status = next_slot(r, &slot, err)) == EVS_OK) {
 		uint64_t take = slot->n < enough - count ? slot->n : enough - count;
 		count += take;
@@ -447,15 +471,16 @@ static int find_last(struct evs_read *r, uint64_t enough, uint64_t *first, struc
 			*first = slot->records[slot->n - take].position;
 	}
 	drop_slots(r);
-	r->plan.reverse = false;
+	r->plan.reverse = r->select->reverse = false;
+	r->broken = NULL;
 	return status == EVS_END ? EVS_OK : status;
 }
 
 /* ---- next ---- */
 
-int evs_read_next(struct evs_read *r, struct evs_event *event, struct evs_error *err)
+/* Have a slot at hand that is not used up. */
+static int have_slot(struct evs_read *r, struct evs_error *err)
 {
-	const struct record *record;
 	int status;
 
 	if (r->has_limit && r->left == 0)
@@ -469,12 +494,39 @@ int evs_read_next(struct evs_read *r, struct evs_event *event, struct evs_error 
 		}
 		r->next = 0;
 	}
+	return EVS_OK;
+}
+
+int evs_read_next(struct evs_read *r, struct evs_event *event, struct evs_error *err)
+{
+	const struct record *record;
+	int status = have_slot(r, err);
+
+	if (status != EVS_OK)
+		return status;
 	record = &r->current->records[r->reverse ? r->current->n - 1 - r->next : r->next];
 	r->next++;
 	r->left--;
 	if (r->has_limit && r->left == 0 && !r->reverse)
 		r->high = record->position;
 	*event = (struct evs_event){record->position, record->revision, record->recorded_us, record->body, record->size};
+	return EVS_OK;
+}
+
+int read_block(struct evs_read *r, const struct record **records, size_t *n, struct evs_error *err)
+{
+	int status = have_slot(r, err);
+
+	if (status != EVS_OK)
+		return status;
+	*records = r->current->records + r->next;
+	*n = r->current->n - r->next;
+	if (r->has_limit && *n >= r->left) {
+		*n = r->left;
+		r->high = (*records)[*n - 1].position;
+	}
+	r->next += *n;
+	r->left -= *n;
 	return EVS_OK;
 }
 

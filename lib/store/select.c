@@ -70,6 +70,8 @@ static int compile(struct select *s, const struct evs_selector *w, struct evs_er
 	    (status = parse_time("--as-of", w->as_of, true, &as_of, err)) != EVS_OK)
 		return status;
 	s->as_of = as_of == MOMENT_MAX ? INT64_MAX : as_of >= 0 ? as_of / 1000 : -((-(as_of + 1)) / 1000) - 1;
+	if (w->where != NULL && (status = expr_parse("--where", w->where, EXPR_EVENT, &s->where, err)) != EVS_OK)
+		return status;
 	s->from_revision = w->from_revision;
 	s->shard = w->shard;
 	s->shards = w->shards;
@@ -77,7 +79,8 @@ static int compile(struct select *s, const struct evs_selector *w, struct evs_er
 		return error_set(err, EVS_USAGE, 0, "--shard: %u/%u is no shard; write 1/4 to 4/4", s->shard, s->shards);
 	s->plain = s->stream == NULL && s->aggregate_type == NULL && s->event == NULL && s->correlation == NULL &&
 	           s->causation == NULL && s->source == NULL && s->n_types == 0 && s->n_tags == 0 && s->from_revision == 0 &&
-	           s->shards == 0 && w->since == NULL && w->until == NULL && w->as_of == NULL;
+	           s->shards == 0 && w->since == NULL && w->until == NULL && w->as_of == NULL &&
+	           s->where == NULL;
 	return EVS_OK;
 }
 
@@ -117,6 +120,7 @@ void select_free(struct select *s)
 	free(s->tags);
 	free(s->tag_texts);
 	free(s->tag_uuids);
+	expr_free(s->where);
 	free(s);
 }
 
@@ -204,7 +208,12 @@ static bool in_time(const struct select *s, const struct view *v, bool *damaged)
 	return moment >= s->since && moment <= s->until;
 }
 
-int select_match(struct select *s, const struct record *r)
+static int damaged_event(const struct record *r, struct evs_error *err)
+{
+	return error_set(err, EVS_CORRUPT, 0, "the event at position %llu is damaged", (unsigned long long)r->position);
+}
+
+int select_match(struct select *s, struct eval *eval, const struct record *r, struct evs_error *err)
 {
 	bool damaged = false, hit;
 	struct view v;
@@ -214,7 +223,7 @@ int select_match(struct select *s, const struct record *r)
 	if (r->recorded_us > s->as_of || r->revision < s->from_revision)
 		return EVS_END;
 	if (!view_open(&v, r->body, r->size))
-		return EVS_CORRUPT;
+		return damaged_event(r, err);
 	hit = (s->n_types == 0 || type_matches(s, &v.texts[NAME_EVENT_TYPE])) &&
 	      (s->stream == NULL || view_text_same(&v.texts[NAME_AGGREGATE_ID], &s->stream_text)) &&
 	      (s->aggregate_type == NULL || aggregate_matches(s, &v.texts[NAME_AGGREGATE_TYPE])) &&
@@ -225,7 +234,9 @@ int select_match(struct select *s, const struct record *r)
 	for (size_t i = 0; i < s->n_tags && hit; i++)
 		hit = has_tag(&v, &s->tag_texts[i]);
 	hit = hit && in_time(s, &v, &damaged) && (s->shards == 0 || in_shard(s, &v));
-	return damaged ? EVS_CORRUPT : hit ? EVS_OK : EVS_END;
+	if (damaged)
+		return damaged_event(r, err);
+	return hit && s->where != NULL ? expr_holds(s->where, eval, r, NULL, err) : hit ? EVS_OK : EVS_END;
 }
 
 /* ---- terms ---- */

@@ -2,6 +2,7 @@
 #ifndef EVS_STORE_SELECT_H
 #define EVS_STORE_SELECT_H
 
+#include "fold/expr.h"
 #include "store/index.h"
 
 #define SELECT_HASHES 64 /* terms in one group: more types than that are looked for by reading on */
@@ -22,7 +23,9 @@ struct select {
 	unsigned shard, shards;
 	int64_t since, until; /* ns; MOMENT_MIN, MOMENT_MAX: no bound */
 	int64_t as_of;        /* us; INT64_MAX: no bound */
+	struct expr *where;   /* NULL: not asked */
 	bool plain;           /* every event in range matches */
+	bool reverse;         /* the reader comes from the end (load_piece) */
 	/* The same as texts. */
 	struct text stream_text, event_text, correlation_text, causation_text, source_text, *tag_texts;
 	uint8_t uuids[5][16], (*tag_uuids)[16];
@@ -35,8 +38,11 @@ struct select {
 int select_new(struct evs_store *store, const struct evs_selector *wanted, struct select **out, struct evs_error *err);
 void select_free(struct select *s);
 
-/* Whether an event matches. Positions are the reader's business. EVS_OK, EVS_END (no), EVS_CORRUPT. */
-int select_match(struct select *s, const struct record *r);
+/*
+ * Whether an event matches. Positions are the reader's business. eval: this thread's, needed where s->where is.
+ * EVS_OK, EVS_END (no), EVS_CORRUPT, EVS_BAD_EVENT (--where makes no sense of the event), EVS_NOMEM.
+ */
+int select_match(struct select *s, struct eval *eval, const struct record *r, struct evs_error *err);
 
 /* Groups of terms that matching events must all have: at most `cap`, returns how many. */
 size_t select_groups(const struct select *s, struct select_group *groups, size_t cap);

@@ -1,0 +1,19 @@
+/* Whole files: folds and the like. */
+#ifndef EVS_CMD_FILE_H
+#define EVS_CMD_FILE_H
+
+#include "base/buf.h"
+#include "evs.h"
+
+#define FILE_BYTES_MAX ((size_t)1 << 30)
+
+/* How messages call a file: "-" is standard input. */
+const char *file_name(const char *path);
+
+/* Read what a file holds behind out. EVS_OK; EVS_IO, EVS_NOMEM with a message that names the file. */
+int file_read(const char *path, struct buf *out, struct evs_error *err);
+
+/* Replace what a file holds, all or nothing; it keeps its mode. EVS_OK; EVS_IO, EVS_FULL, EVS_NOMEM likewise. */
+int file_replace(const char *path, const void *data, size_t size, struct evs_error *err);
+
+#endif

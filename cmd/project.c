@@ -1,0 +1,514 @@
+/* evs project: named folds that keep what they made of events, and look-ups in it. */
+#include <inttypes.h>
+
+#include "base/moment.h"
+#include "common/file.h"
+#include "common/memory.h"
+#include "common/message.h"
+#include "common/output.h"
+#include "common/progress.h"
+#include "common/selectors.h"
+#include "common/sheet.h"
+#include "common/signals.h"
+#include "common/value.h"
+#include "event/render.h"
+#include "evs.h"
+#include "tools.h"
+
+struct project_args {
+	struct selectors selectors;
+	struct evs_project_options run;
+	struct option_common common;
+	const char *fold, *sort;
+	int on_failure, format;
+};
+
+#define MANY_EVENTS 20000
+
+#define RUN(name) offsetof(struct project_args, run.name)
+#define ARG(name) offsetof(struct project_args, name)
+
+static const struct option run_options[] = {
+	{0, "fold", "FILE", OPTION_TEXT, ARG(fold), 0, "file", "the fold that makes states of events, evs-fold(5); '-' is standard input"},
+	{0, "exec", "CMD", OPTION_TEXT, RUN(exec), 0, NULL,
+	 "in place of a fold a command, which reads lines {\"state\":...,\"event\":...} and answers each with the new state"},
+	{0, "timeout", "DURATION", OPTION_DURATION, RUN(timeout_ms), 0, NULL, "with --exec: how long an answer may take; 30s"},
+	{'f', "follow", NULL, OPTION_FLAG, RUN(follow), 0, NULL, "at the end wait for new events and go on with them"},
+	{0, "rebuild", NULL, OPTION_FLAG, RUN(rebuild), 0, NULL,
+	 "make the model anew beside the one that is there, and put it in its place at the end"},
+	{0, "key", "K", OPTION_TEXT, RUN(key), 0, "stream",
+	 "with --rebuild: make the state of this key alone anew; by stream it is the aggregateId, and --aggregate-type its type"},
+	{0, "on-failure", "stop|dlq", OPTION_CHOICE, ARG(on_failure), 0, NULL,
+	 "where the fold fails on an event: stop there (the default), or put it in the dead letters and go on"},
+	{0, "batch", "N", OPTION_POSITIVE, RUN(batch), 0, NULL, "commit after each N events at the latest; 1000000"},
+};
+
+static const struct option show_options[] = {
+	{0, "sort", "[-]FIELD", OPTION_TEXT, ARG(sort), 0, NULL, "in the order of this field of the state; with - the greatest first"},
+	{0, "format", SHEET_FORMATS, OPTION_CHOICE, ARG(format), 0, NULL,
+	 "also of list and status: lines of JSON, a table (the default on a terminal), or CSV"},
+};
+
+static const struct option_group groups[] = {
+	{"Options of run", run_options, OPTION_COUNT(run_options), 0},
+	{"Options of show, beside --where (on the state), --limit, --aggregate-type", show_options,
+	 OPTION_COUNT(show_options), 0},
+	SELECTORS_GROUP(struct project_args, selectors),
+	OPTION_COMMON_GROUP(struct project_args, common),
+	{0},
+};
+
+static const struct option_operand operands[] = {
+	{"STORE", "the store"},
+	{"VERB", "run: bring a projection up to the newest event; show: print its states; list; status: how far each is; drop: "
+	         "remove one; skip: step over the event on which it is stuck"},
+	{"NAME", "of the projection"},
+	{"KEY|POS", "of show, the state to print; of skip, the position of the event"},
+	{0},
+};
+
+/* ---- run ---- */
+
+static void on_dead(void *context, uint64_t position, const char *message)
+{
+	(void)position;
+	message_print("%s: %s; put in the dead letters", (const char *)context, message);
+}
+
+static void on_progress(void *context, uint64_t events)
+{
+	(void)context;
+	progress_show(events, 0);
+}
+
+/* What a run has to know of a projection. */
+struct known {
+	uint64_t stuck, lag;
+};
+
+static int note(void *context, const struct evs_projection *p)
+{
+	struct known *known = context;
+
+	known->stuck = p->stuck != 0 ? p->stuck : p->rebuild_stuck;
+	known->lag = p->lag_events;
+	return 0;
+}
+
+/* Make room where there is much to do. */
+static void expect(const struct project_args *args, struct evs_store *store)
+{
+	struct known known = {0};
+
+	if (args->run.rebuild || evs_project_list(store, args->run.name, note, &known, NULL) != EVS_OK)
+		evs_last_position(store, &known.lag, NULL);
+	if (known.lag >= MANY_EVENTS)
+		memory_expect_much();
+}
+
+/* Say what there is to do when a fold fails. */
+static void advise(struct evs_store *store, const char *path, const char *name)
+{
+	struct known known = {0};
+
+	if (evs_project_list(store, name, note, &known, NULL) == EVS_OK && known.stuck != 0)
+		message_print("%s: projection '%s' is stuck there: mend the fold and run it with --rebuild, or step over the event with "
+		              "evs project %s skip '%s' %" PRIu64, path, name, path, name, known.stuck);
+}
+
+static int run_run(struct project_args *args, struct evs_store *store, char **operand)
+{
+	const char *path = operand[0];
+	struct evs_project_result result;
+	struct evs_error err = {0};
+	int status;
+
+	signals_catch();
+	progress_begin(args->common.progress);
+	args->run.name = operand[2];
+	args->run.selector = &args->selectors.selector;
+	args->run.on_failure = (enum evs_on_failure)args->on_failure;
+	args->run.stop = &signals_caught;
+	args->run.on_dead = on_dead;
+	args->run.on_progress = on_progress;
+	args->run.context = (void *)(uintptr_t)path;
+	expect(args, store);
+	status = evs_project_run(store, &args->run, &result, &err);
+	progress_clear();
+	if (status == EVS_OK)
+		return result.dead > 0 ? STATUS_REJECTED : STATUS_DONE;
+	/* What is wrong with options and folds is not about the store. */
+	status = err.status == EVS_USAGE ? message_text(&err) : message_failure(path, &err);
+	if (err.status == EVS_BAD_EVENT)
+		advise(store, path, args->run.name);
+	return err.status == EVS_END ? STATUS_FAILED : status;
+}
+
+/* Read the fold, before the store is opened. */
+static int load(struct project_args *args, struct buf *text)
+{
+	struct evs_error err;
+
+	if (args->fold == NULL)
+		return STATUS_DONE;
+	if (file_read(args->fold, text, &err) != EVS_OK)
+		return message_text(&err);
+	args->run.fold = text->data == NULL ? "" : (const char *)text->data;
+	args->run.fold_size = text->size;
+	args->run.fold_name = file_name(args->fold);
+	return STATUS_DONE;
+}
+
+/* ---- show ---- */
+
+static int add_field(void *context, const char *field, size_t size)
+{
+	return !sheet_add(context, NULL, "state", field, size);
+}
+
+/* Have the columns of a projection's states. */
+static int state_columns(struct evs_store *store, const char *name, struct sheet_columns *columns, struct evs_error *err)
+{
+	struct sheet_columns fields = {0};
+	bool by_stream, good;
+	int status = evs_project_fields(store, name, add_field, &fields, &by_stream, err);
+
+	if (status != EVS_OK) {
+		sheet_release(&fields);
+		return status;
+	}
+	good = sheet_add(columns, NULL, NULL, "key", 3) && (!by_stream || sheet_add(columns, NULL, NULL, "aggregateType", 13));
+	for (size_t i = 0; i < fields.n && good; i++) {
+		good = array_grow(&columns->list, &columns->cap, columns->n, sizeof *columns->list);
+		if (good) {
+			columns->list[columns->n++] = fields.list[i];
+			fields.list[i] = (struct event_table_column){0};
+		}
+	}
+	sheet_release(&fields);
+	if (good)
+		return EVS_OK;
+	*err = (struct evs_error){.status = EVS_NOMEM, .message = "out of memory"};
+	return EVS_NOMEM;
+}
+
+static int run_show(struct project_args *args, struct evs_store *store, char **operand)
+{
+	int format = sheet_choose(args->format), status = EVS_OK;
+	const struct evs_selector *selector = &args->selectors.selector;
+	struct evs_show_options show = {
+		.name = operand[2], .key = operand[3], .aggregate_type = selector->aggregate_type, .where = selector->where,
+		.sort = args->sort, .limit = selector->limit, .has_limit = selector->has_limit, .write = sheet_write,
+	};
+	struct sheet_columns columns = {0};
+	struct sheet *sheet = NULL;
+	struct evs_error err = {0};
+
+	signals_exit();
+	if (format != SHEET_JSON)
+		status = state_columns(store, show.name, &columns, &err);
+	if (status == EVS_OK)
+		status = sheet_new(format, &columns, &sheet, &err);
+	show.context = sheet;
+	if (status == EVS_OK)
+		status = evs_project_show(store, &show, &err);
+	if (status == EVS_OK)
+		sheet_finish(sheet);
+	sheet_free(sheet);
+	sheet_release(&columns);
+	if (status == EVS_OK)
+		return STATUS_DONE;
+	status = err.status == EVS_USAGE ? message_text(&err) : message_failure(operand[0], &err);
+	return err.status == EVS_END ? STATUS_FAILED : status;
+}
+
+/* ---- list and status ---- */
+
+static void put_text(struct buf *out, const char *name, const char *text, size_t size)
+{
+	buf_printf(out, ",\"%s\":", name);
+	render_string(out, (const uint8_t *)text, size);
+}
+
+static void put_moment(struct buf *out, const char *name, int64_t us)
+{
+	char text[MOMENT_TEXT];
+
+	moment_format_us(us, text);
+	put_text(out, name, text, sizeof text);
+}
+
+static void put_name(struct buf *out, const struct evs_projection *p)
+{
+	buf_text(out, "{\"name\":");
+	render_string(out, (const uint8_t *)p->name, p->name_size);
+}
+
+/* What a projection is. */
+static int put_entry(void *context, const struct evs_projection *p)
+{
+	struct buf *out = context;
+
+	put_name(out, p);
+	put_text(out, p->exec ? "exec" : "fold", p->source, p->source_size);
+	buf_printf(out, ",\"by\":\"%s\",\"selectors\":", p->by_stream ? "stream" : "key");
+	buf_put(out, p->selectors, p->selectors_size);
+	buf_printf(out, ",\"states\":%" PRIu64 ",\"position\":%" PRIu64, p->states, p->position);
+	put_moment(out, "lastRun", p->ran_us);
+	buf_text(out, "}\n");
+	return 0;
+}
+
+/* Where it is stuck, if it is. */
+static void put_stuck(struct buf *out, uint64_t position, const char *reason, size_t size)
+{
+	if (position == 0)
+		return;
+	buf_printf(out, ",\"stuckAt\":%" PRIu64, position);
+	put_text(out, "reason", reason, size);
+}
+
+/* How a projection is. */
+static int put_status(void *context, const struct evs_projection *p)
+{
+	struct buf *out = context;
+
+	put_name(out, p);
+	put_text(out, "status", p->stuck != 0 ? "stuck" : p->lag_events > 0 ? "progressing" : "done",
+	         p->stuck != 0 ? 5 : p->lag_events > 0 ? 11 : 4);
+	buf_printf(out, ",\"position\":%" PRIu64 ",\"lag\":%" PRIu64 ",\"lagSeconds\":%.3f", p->position, p->lag_events,
+	           (double)p->lag_us / 1e6);
+	buf_printf(out, ",\"running\":%s,\"states\":%" PRIu64 ",\"events\":%" PRIu64 ",\"deadLetters\":%" PRIu64 ",\"skipped\":%" PRIu64,
+	           p->running ? "true" : "false", p->states, p->events, p->dead, p->skipped);
+	put_moment(out, "lastRun", p->ran_us);
+	put_stuck(out, p->stuck, p->reason, p->reason_size);
+	if (p->rebuilding) {
+		buf_printf(out, ",\"rebuild\":{\"position\":%" PRIu64, p->rebuild_position);
+		put_stuck(out, p->rebuild_stuck, p->rebuild_reason, p->rebuild_reason_size);
+		buf_byte(out, '}');
+	}
+	buf_text(out, "}\n");
+	return 0;
+}
+
+/* Print a line for each projection, or for one. */
+static int print_list(const struct project_args *args, struct evs_store *store, char **operand, const char *const *titles,
+                      int (*put)(void *context, const struct evs_projection *projection))
+{
+	struct sheet_columns columns = {0};
+	struct sheet *sheet = NULL;
+	struct buf lines = {0};
+	struct evs_error err = {0};
+	int status;
+
+	signals_exit();
+	for (; *titles != NULL; titles++)
+		lines.failed |= !sheet_add(&columns, NULL, NULL, *titles, strlen(*titles));
+	status = evs_project_list(store, operand[2], put, &lines, &err);
+	if (status == EVS_OK && lines.failed) {
+		status = EVS_NOMEM;
+		err = (struct evs_error){.status = EVS_NOMEM, .message = "out of memory"};
+	}
+	if (status == EVS_OK)
+		status = sheet_new(sheet_choose(args->format), &columns, &sheet, &err);
+	if (status == EVS_OK && sheet_write(sheet, lines.data, lines.size) == 0)
+		sheet_finish(sheet);
+	sheet_free(sheet);
+	sheet_release(&columns);
+	buf_free(&lines);
+	if (status == EVS_OK)
+		return STATUS_DONE;
+	status = message_failure(operand[0], &err);
+	return err.status == EVS_END ? STATUS_FAILED : status;
+}
+
+static int run_list(struct project_args *args, struct evs_store *store, char **operand)
+{
+	static const char *const titles[] = {"name", "by", "states", "position", "lastRun", "selectors", NULL};
+
+	return print_list(args, store, operand, titles, put_entry);
+}
+
+static int run_status(struct project_args *args, struct evs_store *store, char **operand)
+{
+	static const char *const titles[] = {"name", "status", "position", "lag", "lagSeconds", "states", "running", "lastRun", "reason", NULL};
+
+	return print_list(args, store, operand, titles, put_status);
+}
+
+/* ---- drop and skip ---- */
+
+/* Say what went wrong with a projection. */
+static int end_change(const char *path, int status, const struct evs_error *err)
+{
+	if (status == EVS_OK)
+		return STATUS_DONE;
+	status = message_failure(path, err);
+	return err->status == EVS_END ? STATUS_FAILED : status;
+}
+
+static int run_drop(struct project_args *args, struct evs_store *store, char **operand)
+{
+	struct evs_error err = {0};
+
+	(void)args;
+	signals_exit();
+	return end_change(operand[0], evs_project_drop(store, operand[2], &err), &err);
+}
+
+static int run_skip(struct project_args *args, struct evs_store *store, char **operand)
+{
+	struct evs_error err = {0};
+	uint64_t position;
+
+	(void)args;
+	if (!value_number(operand[3], &position))
+		return message_usage("skip needs the position of an event, not '%s'", operand[3]);
+	signals_exit();
+	return end_change(operand[0], evs_project_skip(store, operand[2], position, &err), &err);
+}
+
+/* ---- verbs ---- */
+
+static bool check_run(struct project_args *args)
+{
+	struct evs_selector *selector = &args->selectors.selector;
+
+	if ((args->fold == NULL) == (args->run.exec == NULL)) {
+		message_usage(args->fold == NULL ? "run needs --fold FILE or --exec CMD, which makes states of events" : "--fold and --exec exclude each other");
+		return false;
+	}
+	if (args->run.timeout_ms != 0 && args->run.exec == NULL) {
+		message_usage("--timeout goes with --exec");
+		return false;
+	}
+	if (args->run.key != NULL && (!args->run.rebuild || args->run.follow)) {
+		message_usage("--key goes with --rebuild, and excludes --follow");
+		return false;
+	}
+	if (args->sort != NULL || args->format != SHEET_UNSET) {
+		message_usage("option '--%s' goes with show", args->sort != NULL ? "sort" : "format");
+		return false;
+	}
+	if (args->run.key != NULL) {
+		args->run.aggregate_type = selector->aggregate_type;
+		selector->aggregate_type = NULL;
+	}
+	return true;
+}
+
+/* Whether no option of run was given, nor one of the selectors, to a verb that takes none. */
+static bool check_none(const struct project_args *args, const char *verb)
+{
+	const struct evs_project_options *o = &args->run;
+
+	if (args->fold != NULL || o->exec != NULL || o->timeout_ms != 0 || o->follow || o->rebuild || o->key != NULL ||
+	    args->on_failure != EVS_FAILURE_STOP || o->batch != 0 || selectors_any(&args->selectors)) {
+		message_usage("an option was given that does not go with %s; %s --help says which do", verb, message_name());
+		return false;
+	}
+	return true;
+}
+
+static bool check_show(struct project_args *args)
+{
+	struct project_args rest = *args;
+
+	/* These three are about states. */
+	rest.selectors.selector.aggregate_type = rest.selectors.selector.where = NULL;
+	rest.selectors.selector.limit = 0;
+	rest.selectors.selector.has_limit = false;
+	return check_none(&rest, "show");
+}
+
+static bool check_list(struct project_args *args)
+{
+	if (args->sort != NULL) {
+		message_usage("option '--sort' goes with show");
+		return false;
+	}
+	return check_none(args, "list and status");
+}
+
+static bool check_change(struct project_args *args)
+{
+	if (args->sort != NULL || args->format != SHEET_UNSET) {
+		message_usage("option '--%s' goes with show", args->sort != NULL ? "sort" : "format");
+		return false;
+	}
+	return check_none(args, "drop and skip");
+}
+
+static const struct verb {
+	const char *name, *usage;
+	size_t least, most; /* operands */
+	int flags;          /* of evs_open */
+	bool (*check)(struct project_args *args);
+	int (*run)(struct project_args *args, struct evs_store *store, char **operand);
+} verbs[] = {
+	{"run", "STORE run NAME --fold FILE|--exec CMD", 3, 3, EVS_WRITE, check_run, run_run},
+	{"show", "STORE show NAME [KEY]", 3, 4, EVS_READ, check_show, run_show},
+	{"list", "STORE list", 2, 2, EVS_READ, check_list, run_list},
+	{"status", "STORE status [NAME]", 2, 3, EVS_READ, check_list, run_status},
+	{"drop", "STORE drop NAME", 3, 3, EVS_WRITE, check_change, run_drop},
+	{"skip", "STORE skip NAME POS", 4, 4, EVS_WRITE, check_change, run_skip},
+};
+
+/* Find the verb and look whether its operands are there. NULL: it was said what is wrong. */
+static const struct verb *find_verb(const struct operands *given)
+{
+	for (size_t i = 0; i < sizeof verbs / sizeof *verbs; i++) {
+		const struct verb *v = &verbs[i];
+
+		if (strcmp(v->name, given->list[1]) != 0)
+			continue;
+		if (given->n >= v->least && given->n <= v->most)
+			return v;
+		message_usage("%s; usage: evs project %s", given->n < v->least ? "an operand is missing" : "one operand too many", v->usage);
+		return NULL;
+	}
+	message_usage("the second operand is run, show, list, status, drop or skip, not '%s'", given->list[1]);
+	return NULL;
+}
+
+/* The tool. */
+static int cmd_project(int argc, char **argv)
+{
+	struct project_args args = {.on_failure = EVS_FAILURE_STOP, .format = SHEET_UNSET};
+	struct evs_store *store = NULL;
+	struct buf fold = {0};
+	struct operands given;
+	const struct verb *verb;
+	struct evs_error err;
+	int status;
+
+	if (!options_parse(&tool_project, argc, argv, &args, &given, &status))
+		return status;
+	verb = find_verb(&given);
+	if (verb == NULL || !selectors_finish(&args.selectors) || !verb->check(&args))
+		status = STATUS_USAGE;
+	else
+		status = load(&args, &fold);
+	if (status == STATUS_DONE && evs_open(given.list[0], verb->flags, &store, &err) != EVS_OK)
+		status = message_failure(given.list[0], &err);
+	else if (status == STATUS_DONE)
+		status = verb->run(&args, store, given.list);
+	evs_close(store);
+	buf_free(&fold);
+	options_release(&tool_project, &args);
+	return status;
+}
+
+const struct tool tool_project = {
+	.name = "project",
+	.run = cmd_project,
+	.summary = "keep states that are made of events, and look things up in them",
+	.usage = "STORE VERB [NAME] [KEY|POS] [options]",
+	.about = "Keep read models: what a fold has made of the events, under a name and with the position up to which it did. "
+		 "Run again, it does what is new.",
+	.operands = operands,
+	.least = 2,
+	.most = 4,
+	.exits = "01245",
+	.groups = groups,
+};

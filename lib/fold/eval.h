@@ -1,0 +1,67 @@
+/* Working out nodes on an event and a state. One eval a thread; what comes out lives until eval_begin is called again. */
+#ifndef EVS_FOLD_EVAL_H
+#define EVS_FOLD_EVAL_H
+
+#include "event/render.h"
+#include "event/view.h"
+#include "fold/code.h"
+#include "fold/expr.h"
+
+/* The event as a context: not a value that leaves eval. */
+#define EVAL_EVENT 255
+
+struct eval {
+	const struct names *names;
+	struct arena arena;
+	const struct code *code;
+	const struct record *record; /* NULL: none */
+	struct view view;            /* of record */
+	struct value context;        /* what . is */
+	const struct value *root;    /* the state: an object, or null; NULL: none */
+	const struct node *slots;    /* the state of a fold, for nodes with a slot; NULL: none */
+	uint64_t steps;
+	const struct code_node *at;  /* what was begun last */
+	int64_t now_us;              /* what now() is for this event; 0: not asked yet */
+	/* The last failure. */
+	int status;
+	uint32_t line;
+	char message[300];
+};
+
+/* Begin an event: forgets what was worked out before. False when the record is malformed. */
+bool eval_begin(struct eval *v, const struct record *record);
+
+/* The same for a record that was looked at already. */
+void eval_begin_viewed(struct eval *v, const struct record *record, const struct view *view);
+
+/* Work a node out. False where it fails: status, line and message say why. */
+bool eval_node(struct eval *v, const struct code_node *n, struct value *out);
+
+/* The same as a condition; null does not hold. */
+bool eval_condition(struct eval *v, const struct code_node *n, bool *holds);
+
+/* What a binary operator makes of two values. */
+bool eval_operator(struct eval *v, const struct code_node *n, enum code_op op, const struct value *a, const struct value *b,
+                   struct value *out);
+
+/* Whether two values are equal. False where that takes too long. */
+bool eval_equal(struct eval *v, const struct code_node *n, const struct value *a, const struct value *b, bool *equal);
+
+/* Fail with a type error or the like. Returns false. */
+bool eval_fail(struct eval *v, const struct code_node *n, const char *format, ...) __attribute__((format(printf, 3, 4)));
+
+/* Fail for want of memory, or because the event is malformed: what the arena says. Returns false. */
+bool eval_broken(struct eval *v);
+
+/* Whether a node's path leads to something, null included. */
+bool eval_is_there(struct eval *v, const struct code_node *n, bool *there);
+
+/* A list in the making, in the arena. */
+struct eval_list {
+	struct node *node;
+};
+bool eval_list_begin(struct eval *v, struct eval_list *l);
+bool eval_list_add(struct eval *v, struct eval_list *l, const struct value *e);
+struct value eval_list_value(const struct eval_list *l);
+
+#endif

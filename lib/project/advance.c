@@ -1,0 +1,397 @@
+#include "project/advance.h"
+
+#include <stdlib.h>
+
+#include "base/error.h"
+#include "base/moment.h"
+#include "store/dead.h"
+#include "store/read.h"
+
+enum {
+	BATCH = 1000000,     /* events a transaction */
+	DEAD_MAX = 1000,     /* put aside in a transaction */
+	PROGRESS = 1024,     /* events between two calls of on_progress */
+};
+#define MEMORY_MAX ((size_t)256 << 20) /* that states and what they took from events may have */
+#define MS ((int64_t)1000000)
+#define PAUSE_MAX (8 * MS) /* that a commit leaves others the store when following */
+#define PAUSE_SHARE 10     /* and so many times as long as it took */
+#define IDLE_MS 1000       /* after which a checkpoint that stepped over events is committed for its own sake */
+
+/* ---- committing ---- */
+
+static void clear_dead(struct advance *a)
+{
+	for (size_t i = 0; i < a->n_dead; i++)
+		free(a->dead[i].reason);
+	a->n_dead = 0;
+}
+
+static int put_dead(struct advance *a, struct kv_txn *txn, struct store_state *state, struct evs_error *err)
+{
+	const char *name = a->options->name;
+	int status = EVS_OK;
+
+	for (size_t i = 0; i < a->n_dead && status == EVS_OK; i++) {
+		const struct dead d = {.kind = DEAD_FOLD, .recorded_us = moment_now_us(), .line = a->dead[i].position,
+		                       .reason = a->dead[i].reason, .reason_size = strlen(a->dead[i].reason),
+		                       .bytes = (const uint8_t *)name, .size = strlen(name)};
+		status = dead_put(txn, state, &d, err);
+	}
+	return status == EVS_OK && a->n_dead > 0 ? store_put_state(txn, state, err) : status;
+}
+
+/* Have the record say how far the generation is. */
+static void set_record(struct advance *a)
+{
+	struct generation *g = a->generation;
+
+	g->checkpoint = a->position;
+	g->events += a->applied;
+	g->dead += a->n_dead;
+	g->ran_us = moment_now_us();
+	g->stuck = a->stuck;
+	g->reason = (struct span){a->why.message, a->stuck == 0 ? 0 : strlen(a->why.message)};
+}
+
+/* What a rebuild made takes the place of the model. */
+static int swap(struct advance *a, struct kv_txn *txn, struct evs_error *err)
+{
+	struct projection *p = a->projection;
+	int status = projection_drop_tables(txn, p, &p->model, err);
+
+	p->model = p->next;
+	p->next = (struct generation){0};
+	a->generation = &p->model;
+	return status;
+}
+
+/* Write everything in one transaction. */
+static int write_all(struct advance *a, bool at_end, struct evs_error *err)
+{
+	struct store_state state;
+	struct kv_txn *txn;
+	int status = store_begin(a->store, true, &txn, &state, err);
+
+	if (status != EVS_OK)
+		return status;
+	set_record(a);
+	status = model_apply(&a->model, txn, &a->changes, err);
+	if (status == EVS_OK)
+		status = put_dead(a, txn, &state, err);
+	if (status == EVS_OK && at_end && a->generation == &a->projection->next)
+		status = swap(a, txn, err);
+	if (status == EVS_OK)
+		status = projection_put(txn, a->options->name, a->projection, err);
+	if (status == EVS_OK)
+		return kv_commit(txn, err);
+	kv_abort(txn);
+	return status;
+}
+
+/* What was committed is what the store has now. */
+static void settle(struct advance *a)
+{
+	for (size_t i = 0; i < a->cache.n; i++) {
+		struct cached *e = a->cache.list[i];
+		if (e->changed)
+			e->stored = a->fold != NULL ? e->state.exists : e->packed != NULL;
+		e->changed = false;
+	}
+	for (size_t i = 0; i < a->n_dead && a->options->on_dead != NULL; i++)
+		a->options->on_dead(a->options->context, a->dead[i].position, a->dead[i].reason);
+	a->result->events += a->applied;
+	a->result->dead += a->n_dead;
+	a->result->position = a->position;
+	a->model.generation = a->generation;
+	a->model.empty = a->model.empty && a->changes.states.n == 0;
+	clear_dead(a);
+	a->seen = a->applied = 0;
+	a->bytes = 0;
+	a->idle_since = 0;
+	if (a->cache.cost > MEMORY_MAX / 2)
+		cache_clear(&a->cache);
+}
+
+/* Commit what was done; at_end: the generation has all there is. */
+static int commit(struct advance *a, bool at_end, struct evs_error *err)
+{
+	int64_t begun, pause;
+	int status = advance_drain(a, !a->options->follow || a->seen >= BATCH / 1000, err);
+
+	if (status == EVS_OK)
+		status = model_gather(&a->model, &a->cache, &a->changes, err);
+	if (status != EVS_OK)
+		return status;
+	begun = moment_steady_ns();
+	status = write_all(a, at_end, err);
+	if (status != EVS_OK)
+		return status;
+	pause = (moment_steady_ns() - begun) * PAUSE_SHARE;
+	a->pause_until = moment_steady_ns() + (pause < PAUSE_MAX ? pause : PAUSE_MAX);
+	settle(a);
+	a->alone = false;
+	return EVS_OK;
+}
+
+/* ---- events ---- */
+
+int advance_fail(struct advance *a, uint64_t position, struct evs_error *err)
+{
+	struct advance_dead *d;
+
+	if (a->options->on_failure == EVS_FAILURE_STOP) {
+		a->position = position - 1;
+		a->stuck = position;
+		a->why = *err;
+		return EVS_BAD_EVENT;
+	}
+	if (!array_grow(&a->dead, &a->dead_cap, a->n_dead, sizeof *a->dead))
+		return error_nomem(err);
+	d = &a->dead[a->n_dead];
+	*d = (struct advance_dead){position, strdup(err->message)};
+	if (d->reason == NULL)
+		return error_nomem(err);
+	a->n_dead++;
+	a->position = position;
+	return EVS_OK;
+}
+
+struct cached *advance_state(struct advance *a, uint64_t hash, struct span key, struct span type, int *status,
+                             struct evs_error *err)
+{
+	struct kv_bytes packed;
+	struct cached *e;
+	bool made;
+
+	*status = EVS_OK;
+	e = cache_get_hashed(&a->cache, hash, key, type, &made);
+	if (e == NULL) {
+		*status = error_nomem(err);
+		return NULL;
+	}
+	if (!made)
+		return e;
+	*status = model_find(&a->model, key, type, &packed, err);
+	if (*status == EVS_END)
+		*status = EVS_OK;
+	else if (*status == EVS_OK && !cache_set(&a->cache, e, packed.data, packed.size))
+		*status = error_set(err, EVS_CORRUPT, 0, "a state of projection '%s' is damaged, or memory ran out", a->options->name);
+	return *status == EVS_OK ? e : NULL;
+}
+
+/* Have the fold change the states that an event concerns. */
+static int fold_event(struct advance *a, const struct ahead_event *event, struct evs_error *err)
+{
+	const struct record *record = event->record;
+	struct fold_target target;
+	struct cached *e;
+	bool any = false;
+	int status = fold_begin_viewed(a->run, record, &event->view, err);
+
+	while (status == EVS_OK && (status = fold_next(a->run, &target, err)) == EVS_OK) {
+		e = advance_state(a, a->ahead.by_stream ? event->hash : cache_hash(target.key, target.type), target.key, target.type,
+		                  &status, err);
+		if (e == NULL)
+			break;
+		status = fold_apply(a->run, &e->state, err);
+		e->changed = any = true;
+	}
+	fold_end(a->run, status == EVS_END);
+	if (status == EVS_BAD_EVENT)
+		return advance_fail(a, record->position, err);
+	if (status != EVS_END)
+		return status;
+	a->position = record->position;
+	if (any) {
+		a->applied++;
+		a->bytes += record->size;
+	}
+	return EVS_OK;
+}
+
+/* Take one event. */
+static int take(struct advance *a, const struct ahead_event *event, struct evs_error *err)
+{
+	if (!event->good)
+		return error_set(err, EVS_CORRUPT, 0, "the event at position %llu is damaged", (unsigned long long)event->record->position);
+	if (++a->seen % PROGRESS == 0 && a->options->on_progress != NULL)
+		a->options->on_progress(a->options->context, a->result->events + a->applied);
+	return a->fold != NULL ? fold_event(a, event, err) : advance_ask(a, event, err);
+}
+
+static bool is_full(const struct advance *a)
+{
+	uint64_t batch = a->options->batch == 0 ? BATCH : a->options->batch;
+
+	return a->seen >= batch || a->n_dead >= DEAD_MAX || a->cache.cost + a->bytes >= MEMORY_MAX;
+}
+
+/* ---- reading ---- */
+
+/* Read from behind the checkpoint. */
+static int open_read(struct advance *a, struct evs_error *err)
+{
+	struct evs_selector selector = {0};
+
+	if (a->options->selector != NULL)
+		selector = *a->options->selector;
+	if (a->generation->checkpoint > selector.after)
+		selector.after = a->generation->checkpoint;
+	evs_read_free(a->read);
+	a->read = NULL;
+	ahead_begin(&a->ahead, NULL, 0);
+	a->position = a->generation->checkpoint;
+	return evs_read_new(a->store, &selector, &a->read, err);
+}
+
+static bool is_stopped(const struct advance *a)
+{
+	return a->options->stop != NULL && *a->options->stop != 0;
+}
+
+/* Whether there is something to commit beside the checkpoint. */
+static bool has_changes(const struct advance *a)
+{
+	return a->applied > 0 || a->n_dead > 0 || a->generation->stuck != 0;
+}
+
+/* Sleep until there are events, a signal came, or it is time to commit. */
+static int wait_more(struct advance *a, int wait_ms, struct evs_error *err)
+{
+	int status = evs_read_more(a->read, wait_ms, err);
+
+	return status == EVS_END || status == EVS_INTERRUPTED ? EVS_OK : status;
+}
+
+/* Whether it is time to commit when all that is there was read; else *wait_ms is how long to sleep at most. */
+static bool is_due(struct advance *a, int *wait_ms)
+{
+	int64_t now = moment_steady_ns();
+
+	*wait_ms = -1;
+	if (a->generation == &a->projection->next || a->generation->ran_us == 0)
+		return true;
+	if (has_changes(a)) {
+		*wait_ms = (int)((a->pause_until - now + MS - 1) / MS);
+		return now >= a->pause_until;
+	}
+	if (a->position == a->generation->checkpoint)
+		return false;
+	if (a->idle_since == 0)
+		a->idle_since = now;
+	*wait_ms = IDLE_MS;
+	return now >= a->idle_since + IDLE_MS * MS;
+}
+
+/* All that is there was read. EVS_OK: go on; EVS_END: done. */
+static int at_end(struct advance *a, struct evs_error *err)
+{
+	uint64_t to = a->generation->to, position = evs_read_position(a->read);
+	bool more = a->options->follow && (to == 0 || position < to);
+	int wait_ms, status = advance_drain(a, false, err);
+
+	if (status != EVS_OK)
+		return status;
+	if (position > a->position)
+		a->position = position;
+	if (!more) {
+		status = commit(a, true, err);
+		return status == EVS_OK ? EVS_END : status;
+	}
+	if (!is_due(a, &wait_ms))
+		return wait_more(a, wait_ms, err);
+	return commit(a, true, err);
+}
+
+/* Read the next events. EVS_OK; EVS_END: all that there is to do is done. */
+static int more(struct advance *a, struct evs_error *err)
+{
+	const struct record *records;
+	size_t n;
+	int status = read_block(a->read, &records, &n, err);
+
+	if (status == EVS_OK)
+		ahead_begin(&a->ahead, records, n);
+	return status == EVS_END ? at_end(a, err) : status;
+}
+
+/* Take events until something ends it: EVS_END at the end. */
+static int go(struct advance *a, struct evs_error *err)
+{
+	const struct ahead_event *event;
+	int status = EVS_OK;
+
+	while (status == EVS_OK) {
+		if (is_stopped(a))
+			return error_set(err, EVS_INTERRUPTED, 0, "interrupted");
+		event = ahead_next(&a->ahead);
+		status = event != NULL ? take(a, event, err) : more(a, err);
+		if (status == EVS_OK && is_full(a))
+			status = commit(a, false, err);
+	}
+	return status;
+}
+
+/* Begin again, with a command that is asked one thing at a time. */
+static int again(struct advance *a, struct evs_error *err)
+{
+	int status = advance_alone(a, err);
+
+	model_pause(&a->model);
+	cache_clear(&a->cache);
+	clear_dead(a);
+	a->seen = a->applied = 0;
+	a->bytes = 0;
+	return status == EVS_OK ? open_read(a, err) : status;
+}
+
+static int begin(struct advance *a, struct evs_error *err)
+{
+	const struct exec_options exec = {.command = a->options->exec, .timeout_ms = a->options->timeout_ms, .stop = a->options->stop};
+	int status;
+
+	a->result->position = a->generation->checkpoint;
+	a->cache.fold = a->fold;
+	a->ahead = (struct ahead){.cache = &a->cache, .names = a->store->names, .by_stream = a->generation->by_stream};
+	a->model = (struct model){.store = a->store, .projection = a->projection, .generation = a->generation, .fold = a->fold};
+	status = model_begin(&a->model, err);
+	if (status == EVS_OK && a->fold == NULL)
+		status = exec_new(&exec, a->store->names, &a->exec, err);
+	else if (status == EVS_OK && (a->run = fold_run_new(a->fold, a->store->names)) == NULL)
+		status = error_nomem(err);
+	return status == EVS_OK ? open_read(a, err) : status;
+}
+
+int advance_run(struct advance *a, struct evs_error *err)
+{
+	struct evs_error why;
+	int status = begin(a, err), committed;
+
+	while (status == EVS_OK) {
+		status = go(a, err);
+		if (status == ADVANCE_AGAIN)
+			status = again(a, err);
+	}
+	if (status == EVS_INTERRUPTED || status == EVS_BAD_EVENT) {
+		committed = commit(a, false, &why);
+		if (committed < 0) {
+			status = committed;
+			if (err != NULL)
+				*err = why;
+		}
+	}
+	return status == EVS_END ? EVS_OK : status;
+}
+
+void advance_release(struct advance *a)
+{
+	evs_read_free(a->read);
+	fold_run_free(a->run);
+	exec_free(a->exec);
+	changes_release(&a->changes);
+	model_release(&a->model);
+	cache_release(&a->cache);
+	clear_dead(a);
+	free(a->dead);
+}

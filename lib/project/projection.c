@@ -1,0 +1,289 @@
+#include "project/projection.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+
+#include "base/bytes.h"
+#include "base/error.h"
+#include "base/hash.h"
+#include "base/utf8.h"
+#include "event/render.h"
+
+enum { VERSION = 1, FLAG_EXEC = 1, FLAG_BY_STREAM = 2 };
+enum { NAMES_SHOWN = 300 }; /* bytes of a list of names in a message */
+
+int projection_check_name(const char *name, struct evs_error *err)
+{
+	size_t size = strlen(name);
+
+	if (size == 0 || size > PROJECTION_NAME_MAX)
+		return error_set(err, EVS_USAGE, 0, "the name of a projection has 1 to %d bytes, not %zu", PROJECTION_NAME_MAX, size);
+	for (const char *p = name; *p != '\0'; p++)
+		if ((unsigned char)*p < 0x20 || *p == 0x7f)
+			return error_set(err, EVS_USAGE, 0, "the name of a projection has no control characters: '%s'", name);
+	if (!utf8_valid(name, size, NULL))
+		return error_set(err, EVS_USAGE, 0, "the name of a projection is UTF-8: '%s'", name);
+	return EVS_OK;
+}
+
+/* ---- records ---- */
+
+static void put_number(struct buf *out, uint64_t number)
+{
+	uint8_t bytes[VARINT_MAX];
+
+	buf_put(out, bytes, (size_t)(put_varint(bytes, number) - bytes));
+}
+
+static void put_span(struct buf *out, struct span s)
+{
+	put_number(out, s.size);
+	buf_put(out, s.text, s.size);
+}
+
+static void put_generation(struct buf *out, const struct generation *g)
+{
+	uint8_t fixed[17];
+
+	put_number(out, g->number);
+	if (g->number == 0)
+		return;
+	fixed[0] = (uint8_t)((g->exec ? FLAG_EXEC : 0) | (g->by_stream ? FLAG_BY_STREAM : 0));
+	put64(fixed + 1, g->hash);
+	put64(fixed + 9, (uint64_t)g->ran_us);
+	buf_put(out, fixed, sizeof fixed);
+	put_number(out, g->to);
+	put_number(out, g->checkpoint);
+	put_number(out, g->events);
+	put_number(out, g->dead);
+	put_number(out, g->skipped);
+	put_number(out, g->stuck);
+	put_span(out, g->reason);
+	put_span(out, g->source);
+	put_span(out, g->selectors);
+}
+
+int projection_put(struct kv_txn *txn, const char *name, const struct projection *p, struct evs_error *err)
+{
+	struct buf out = {0};
+	uint8_t id[8];
+	int status;
+
+	put64(id, p->id);
+	buf_byte(&out, VERSION);
+	buf_put(&out, id, sizeof id);
+	put_generation(&out, &p->model);
+	put_generation(&out, &p->next);
+	status = out.failed ? error_nomem(err) : kv_put(txn, KV_PROJECTION, name, strlen(name), out.data, out.size, err);
+	buf_free(&out);
+	return status;
+}
+
+static const uint8_t *get_span(const uint8_t *p, const uint8_t *end, struct span *s)
+{
+	uint64_t size;
+
+	if (p == NULL || (p = get_varint(p, end, &size)) == NULL || size > (uint64_t)(end - p))
+		return NULL;
+	*s = (struct span){(const char *)p, size};
+	return p + size;
+}
+
+static const uint8_t *get_generation(const uint8_t *p, const uint8_t *end, struct generation *g)
+{
+	uint64_t *const numbers[] = {&g->to, &g->checkpoint, &g->events, &g->dead, &g->skipped, &g->stuck};
+
+	if (p == NULL || (p = get_varint(p, end, &g->number)) == NULL || g->number == 0)
+		return p;
+	if (end - p < 17)
+		return NULL;
+	g->exec = (p[0] & FLAG_EXEC) != 0;
+	g->by_stream = (p[0] & FLAG_BY_STREAM) != 0;
+	g->hash = get64(p + 1);
+	g->ran_us = (int64_t)get64(p + 9);
+	p += 17;
+	for (size_t i = 0; i < sizeof numbers / sizeof *numbers && p != NULL; i++)
+		p = get_varint(p, end, numbers[i]);
+	p = get_span(p, end, &g->reason);
+	p = get_span(p, end, &g->source);
+	return get_span(p, end, &g->selectors);
+}
+
+bool projection_decode(struct kv_bytes value, struct projection *p)
+{
+	const uint8_t *at, *end;
+
+	*p = (struct projection){0};
+	buf_put(&p->bytes, value.data, value.size);
+	if (p->bytes.failed || value.size < 9 || p->bytes.data[0] != VERSION)
+		return false;
+	p->id = get64(p->bytes.data + 1);
+	end = p->bytes.data + p->bytes.size;
+	at = get_generation(p->bytes.data + 9, end, &p->model);
+	return get_generation(at, end, &p->next) == end;
+}
+
+void projection_release(struct projection *p)
+{
+	buf_free(&p->bytes);
+}
+
+int projection_get(struct kv_txn *txn, const char *name, struct projection *p, struct evs_error *err)
+{
+	struct kv_bytes value;
+	int status = kv_get(txn, KV_PROJECTION, name, strlen(name), &value, err);
+
+	*p = (struct projection){0};
+	if (status != EVS_OK || projection_decode(value, p))
+		return status;
+	return p->bytes.failed ? error_nomem(err) : error_set(err, EVS_CORRUPT, 0, "the record of projection '%s' is damaged", name);
+}
+
+int projection_none(struct kv_txn *txn, const char *name, struct evs_error *err)
+{
+	struct kv_bytes key = {NULL, 0}, value;
+	struct kv_cursor *c = NULL;
+	struct buf names = {0};
+	int status = kv_cursor_open(txn, KV_PROJECTION, &c, err);
+
+	if (status != EVS_OK)
+		return status;
+	for (status = kv_move(c, KV_FIRST, &key, &value, err); status == EVS_OK && names.size < NAMES_SHOWN;
+	     status = kv_move(c, KV_NEXT, &key, &value, err)) {
+		buf_text(&names, names.size == 0 ? "'" : ", '");
+		buf_put(&names, key.data, key.size);
+		buf_byte(&names, '\'');
+	}
+	if (status == EVS_OK)
+		buf_text(&names, " and more");
+	kv_cursor_close(c);
+	if (status == EVS_OK || status == EVS_END) {
+		buf_byte(&names, '\0');
+		status = names.failed     ? error_nomem(err) :
+		         names.size == 1  ? error_set(err, EVS_END, 0, "there is no projection '%s', nor any other", name) :
+		                            error_set(err, EVS_END, 0, "there is no projection '%s', but %s", name, (char *)names.data);
+	}
+	buf_free(&names);
+	return status;
+}
+
+/* ---- tables ---- */
+
+int projection_table(struct kv_txn *txn, const struct projection *p, const struct generation *g,
+                     enum projection_table which, bool create, enum kv_table *table, struct evs_error *err)
+{
+	char name[64];
+
+	snprintf(name, sizeof name, "%s/%016" PRIx64 ".%" PRIu64, which == PROJECTION_MODEL ? "model" : "index", p->id, g->number);
+	return kv_table_open(txn, name, create, table, err);
+}
+
+int projection_drop_tables(struct kv_txn *txn, const struct projection *p, const struct generation *g, struct evs_error *err)
+{
+	static const enum projection_table tables[] = {PROJECTION_MODEL, PROJECTION_INDEX};
+	enum kv_table table;
+	int status = EVS_OK;
+
+	for (size_t i = 0; i < 2 && g->number != 0 && status == EVS_OK; i++) {
+		status = projection_table(txn, p, g, tables[i], false, &table, err);
+		if (status == EVS_OK)
+			status = kv_table_drop(txn, table, err);
+		else if (status == EVS_END)
+			status = EVS_OK;
+	}
+	return status;
+}
+
+/* ---- exclusion ---- */
+
+static uint64_t lock_number(const char *name)
+{
+	return hash64(name, strlen(name), 0);
+}
+
+int projection_lock(const struct evs_store *store, const char *name, struct lock **out, struct evs_error *err)
+{
+	int saved;
+
+	switch (lock_take(store->path, lock_number(name), out)) {
+	case LOCK_OK:
+		return EVS_OK;
+	case LOCK_HELD:
+		return error_set(err, EVS_BUSY, 0, "projection '%s' is being worked on by another process; nothing was done", name);
+	default:
+		saved = errno;
+		return error_set(err, error_status(saved), saved, "cannot lock projection '%s'", name);
+	}
+}
+
+bool projection_is_running(const struct evs_store *store, const char *name)
+{
+	return lock_look(store->path, lock_number(name)) == LOCK_HELD;
+}
+
+/* ---- selectors ---- */
+
+static void put_name(struct buf *out, const char *name)
+{
+	buf_printf(out, "%s\"%s\":", out->size > 0 && out->data[out->size - 1] != '{' ? "," : "", name);
+}
+
+static void put_text(struct buf *out, const char *name, const char *text)
+{
+	if (text == NULL)
+		return;
+	put_name(out, name);
+	render_string(out, (const uint8_t *)text, strlen(text));
+}
+
+static void put_list(struct buf *out, const char *name, const char *const *list, size_t n)
+{
+	if (n == 0)
+		return;
+	put_name(out, name);
+	for (size_t i = 0; i < n; i++) {
+		buf_byte(out, i == 0 ? '[' : ',');
+		render_string(out, (const uint8_t *)list[i], strlen(list[i]));
+	}
+	buf_byte(out, ']');
+}
+
+static void put_position(struct buf *out, const char *name, uint64_t position)
+{
+	if (position == 0)
+		return;
+	put_name(out, name);
+	buf_printf(out, "%" PRIu64, position);
+}
+
+void projection_selectors(struct buf *out, const struct evs_selector *s)
+{
+	char shard[32];
+
+	buf_byte(out, '{');
+	put_text(out, "stream", s->stream);
+	put_text(out, "aggregate-type", s->aggregate_type);
+	put_list(out, "type", s->types, s->n_types);
+	put_text(out, "event", s->event);
+	put_text(out, "correlation", s->correlation);
+	put_text(out, "causation", s->causation);
+	put_list(out, "tag", s->tags, s->n_tags);
+	put_text(out, "source", s->source);
+	put_position(out, "from", s->from);
+	put_position(out, "after", s->after);
+	put_position(out, "to", s->to);
+	put_position(out, "from-revision", s->from_revision);
+	put_text(out, "since", s->since);
+	put_text(out, "until", s->until);
+	put_text(out, "as-of", s->as_of);
+	put_text(out, "where", s->where);
+	snprintf(shard, sizeof shard, "%u/%u", s->shard, s->shards);
+	put_text(out, "shard", s->shards == 0 ? NULL : shard);
+	buf_byte(out, '}');
+}
+
+bool projection_selects(const struct generation *g, struct span selectors)
+{
+	return g->selectors.size == selectors.size && memcmp(g->selectors.text, selectors.text, selectors.size) == 0;
+}

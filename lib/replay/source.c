@@ -1,0 +1,142 @@
+#include "replay/source.h"
+
+#include <stdlib.h>
+
+#include "base/error.h"
+#include "base/moment.h"
+#include "event/view.h"
+
+struct source {
+	const struct source_options *options;
+	struct evs_read *read;
+	struct record held; /* an event of the store that drafts stand before */
+	bool holding, ended;
+	size_t next_draft, next_without;
+};
+
+int source_open(struct evs_store *store, const struct source_options *options, struct source **out, struct evs_error *err)
+{
+	struct evs_selector selector = options->selector == NULL ? (struct evs_selector){0} : *options->selector;
+	struct source *s = calloc(1, sizeof *s);
+	uint64_t last = options->limit.position;
+	int status;
+
+	*out = NULL;
+	if (s == NULL)
+		return error_nomem(err);
+	s->options = options;
+	if (options->after > selector.after)
+		selector.after = options->after;
+	if (last != UINT64_MAX && (selector.to == 0 || last < selector.to))
+		selector.to = last;
+	if (last == 0) { /* a bound of 0 is none to a selector */
+		selector.has_limit = true;
+		selector.limit = 0;
+	}
+	status = evs_read_new(store, &selector, &s->read, err);
+	if (status != EVS_OK) {
+		source_close(s);
+		return status;
+	}
+	*out = s;
+	return EVS_OK;
+}
+
+void source_close(struct source *s)
+{
+	if (s == NULL)
+		return;
+	evs_read_free(s->read);
+	free(s);
+}
+
+const char *source_stream_type(const struct source *s)
+{
+	return evs_read_stream_type(s->read);
+}
+
+/* Whether the event at a position is one of those that did not happen. They come in order. */
+static bool is_without(struct source *s, uint64_t position)
+{
+	const struct source_options *o = s->options;
+
+	while (s->next_without < o->n_without && o->without[s->next_without] < position)
+		s->next_without++;
+	return s->next_without < o->n_without && o->without[s->next_without] == position;
+}
+
+/* When an event happened, by its own timestamp. */
+static int moment_of(const struct record *record, int64_t *moment, struct evs_error *err)
+{
+	const struct text *t;
+	struct view view;
+
+	if (view_open(&view, record->body, record->size)) {
+		t = &view.texts[NAME_TIMESTAMP];
+		if (t->kind == TEXT_STRING && moment_parse((const char *)t->bytes, t->size, moment))
+			return EVS_OK;
+	}
+	return error_set(err, EVS_CORRUPT, 0, "the event at position %llu is damaged", (unsigned long long)record->position);
+}
+
+/* The next draft that counts, NULL where there is none. */
+static const struct draft *peek_draft(struct source *s)
+{
+	const struct drafts *with = s->options->with;
+
+	while (with != NULL && s->next_draft < with->n) {
+		const struct draft *d = &with->list[s->next_draft];
+		if (!d->timed || d->moment <= s->options->limit.moment)
+			return d;
+		s->next_draft++;
+	}
+	return NULL;
+}
+
+/* Hold the next event of the store that counts, and say when it happened where that matters. */
+static int hold(struct source *s, int64_t *moment, bool *timed, struct evs_error *err)
+{
+	const struct source_limit *limit = &s->options->limit;
+	struct evs_event e;
+	int status;
+
+	*timed = limit->moment != MOMENT_MAX || peek_draft(s) != NULL;
+	for (;;) {
+		if (!s->holding) {
+			status = s->ended ? EVS_END : evs_read_next(s->read, &e, err);
+			if (status != EVS_OK)
+				return status;
+			s->ended = s->options->one_stream && e.revision > limit->revision;
+			if (s->ended)
+				return EVS_END;
+			s->held = (struct record){e.position, e.revision, e.recorded_us, e.packed, (uint32_t)e.packed_size};
+		}
+		s->holding = true;
+		if (*timed && (status = moment_of(&s->held, moment, err)) != EVS_OK)
+			return status;
+		if (s->held.revision <= limit->revision && (!*timed || *moment <= limit->moment) && !is_without(s, s->held.position))
+			return EVS_OK;
+		s->holding = false;
+	}
+}
+
+int source_next(struct source *s, struct record *record, const struct draft **draft, struct evs_error *err)
+{
+	const struct draft *next = peek_draft(s);
+	int64_t moment = 0;
+	bool timed;
+	int status = hold(s, &moment, &timed, err);
+
+	if (status != EVS_OK && (status != EVS_END || next == NULL))
+		return status;
+	if (next != NULL && (status == EVS_END || (next->timed && next->moment < moment))) {
+		s->next_draft++;
+		*record = next->record;
+		*draft = next;
+		return EVS_OK;
+	}
+	s->holding = false;
+	*record = s->held;
+	*draft = NULL;
+	return EVS_OK;
+}
