@@ -18,13 +18,6 @@ enum {
 	KEYWORDS = 7,
 };
 
-#define TRY(call) \
-	do { \
-		int try_status = (call); \
-		if (try_status != EVS_OK) \
-			return try_status; \
-	} while (0)
-
 /* What the parse works with. */
 struct parse_fold {
 	struct syntax syntax;

@@ -9,13 +9,6 @@
 
 enum { KIDS_MAX = 256 }; /* arguments, elements or steps at one place */
 
-#define TRY(call) \
-	do { \
-		int try_status = (call); \
-		if (try_status != EVS_OK) \
-			return try_status; \
-	} while (0)
-
 static int ternary(struct syntax *s, uint32_t *node, struct evs_error *err);
 
 /* ---- small things ---- */

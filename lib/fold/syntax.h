@@ -5,6 +5,14 @@
 #include "fold/code.h"
 #include "fold/lex.h"
 
+/* In a function that returns a status: return it where it is not EVS_OK. */
+#define TRY(call) \
+	do { \
+		int try_status = (call); \
+		if (try_status != EVS_OK) \
+			return try_status; \
+	} while (0)
+
 /* What a parse works with. */
 struct syntax {
 	struct lex lex;
