@@ -389,6 +389,14 @@ static bool disk_full(const struct kv *kv)
 	return fstatvfs(kv->fd, &st) == 0 && (uint64_t)st.f_bavail * st.f_frsize < NEARLY_FULL;
 }
 
+/* Fail for a write: also a put writes, where a transaction has more pages than LMDB keeps in memory. */
+static int fail_write(const struct kv *kv, struct evs_error *err, int rc)
+{
+	if (rc == EIO && disk_full(kv)) /* LMDB's word for a write that came to a stop */
+		rc = ENOSPC;
+	return fail(err, rc, "write to the store");
+}
+
 int kv_commit(struct kv_txn *txn, struct evs_error *err)
 {
 	struct kv *kv = txn->kv;
@@ -396,10 +404,8 @@ int kv_commit(struct kv_txn *txn, struct evs_error *err)
 	int rc = mdb_txn_commit(txn->txn);
 
 	free(txn);
-	if (rc == EIO && disk_full(kv)) /* LMDB's word for a write that came to a stop */
-		rc = ENOSPC;
 	if (rc != 0)
-		return fail(err, rc, "write to the store");
+		return fail_write(kv, err, rc);
 	if (write)
 		extend_file(kv);
 	return EVS_OK;
@@ -479,7 +485,7 @@ static int put(struct kv_txn *txn, enum kv_table table, const void *key, size_t 
 	MDB_val k = {key_size, (void *)(uintptr_t)key}, v = {size, (void *)(uintptr_t)value};
 	int rc = mdb_put(txn->txn, dbi_of(txn, table), &k, &v, flags);
 
-	return rc == 0 ? EVS_OK : fail(err, rc, "write to the store");
+	return rc == 0 ? EVS_OK : fail_write(txn->kv, err, rc);
 }
 
 int kv_put(struct kv_txn *txn, enum kv_table table, const void *key, size_t key_size, const void *value, size_t size,
