@@ -16,17 +16,26 @@ struct lock {
 	int fd;
 };
 
-/* What is to be locked for a number. */
-static struct flock place_of(uint64_t number)
+struct lock_set {
+	int fd;
+};
+
+/* What is to be locked for n numbers. */
+static struct flock places_of(uint64_t first, uint64_t n)
 {
 	struct flock place;
 
 	memset(&place, 0, sizeof place);
 	place.l_type = F_WRLCK;
 	place.l_whence = SEEK_SET;
-	place.l_start = (off_t)(LOCK_FIRST + number % LOCK_FIRST);
-	place.l_len = 1;
+	place.l_start = (off_t)(LOCK_FIRST + first % LOCK_FIRST);
+	place.l_len = (off_t)n;
 	return place;
+}
+
+static struct flock place_of(uint64_t number)
+{
+	return places_of(number, 1);
 }
 
 enum lock_status lock_take(const char *path, uint64_t number, struct lock **out)
@@ -75,4 +84,71 @@ enum lock_status lock_look(const char *path, uint64_t number)
 	if (failed != 0)
 		return LOCK_FAILED;
 	return place.l_type == F_UNLCK ? LOCK_OK : LOCK_HELD;
+}
+
+/* ---- many locks through one descriptor ---- */
+
+enum lock_status lock_set_open(const char *path, struct lock_set **out)
+{
+	struct lock_set *s = malloc(sizeof *s);
+
+	*out = NULL;
+	if (s == NULL)
+		return LOCK_FAILED;
+	s->fd = open(path, O_RDWR | O_CLOEXEC);
+	if (s->fd < 0) {
+		free(s);
+		return LOCK_FAILED;
+	}
+	*out = s;
+	return LOCK_OK;
+}
+
+void lock_set_close(struct lock_set *s)
+{
+	if (s == NULL)
+		return;
+	close(s->fd);
+	free(s);
+}
+
+enum lock_status lock_set_take(struct lock_set *s, uint64_t first, uint64_t n)
+{
+	struct flock place = places_of(first, n);
+
+	if (fcntl(s->fd, SET, &place) == 0)
+		return LOCK_OK;
+	return errno == EAGAIN || errno == EACCES ? LOCK_HELD : LOCK_FAILED;
+}
+
+void lock_set_release(struct lock_set *s, uint64_t first, uint64_t n)
+{
+	struct flock place = places_of(first, n);
+
+	place.l_type = F_UNLCK;
+	fcntl(s->fd, SET, &place);
+}
+
+enum lock_status lock_set_others(struct lock_set *s, uint64_t first, uint64_t n, uint64_t *at, uint64_t *held)
+{
+	enum lock_status status = LOCK_OK;
+
+	/* The system names any of them: what lies before it is asked about again. */
+	while (n > 0) {
+		struct flock place = places_of(first, n);
+		const off_t from = place.l_start, end = from + place.l_len;
+		off_t begin, stop;
+
+		if (fcntl(s->fd, LOOK, &place) != 0)
+			return LOCK_FAILED;
+		if (place.l_type == F_UNLCK)
+			break;
+		begin = place.l_start < from ? from : place.l_start;
+		stop = place.l_len == 0 || place.l_start + place.l_len > end ? end : place.l_start + place.l_len;
+		*at = first + (uint64_t)(begin - from);
+		*held = (uint64_t)(stop - begin);
+		n = (uint64_t)(begin - from);
+		status = LOCK_HELD;
+	}
+	return status;
 }

@@ -28,4 +28,22 @@ void lock_release(struct lock *l); /* NULL is fine */
 /* Whether it could be taken now: LOCK_OK it could. */
 enum lock_status lock_look(const char *path, uint64_t number);
 
+/* ---- many locks through one descriptor ---- */
+
+struct lock_set;
+
+/* Begin with none. LOCK_OK: *out is owned by the caller (lock_set_close, which releases them all); LOCK_FAILED. */
+enum lock_status lock_set_open(const char *path, struct lock_set **out);
+void lock_set_close(struct lock_set *s); /* NULL is fine */
+
+/* Take the n locks from number `first` on, all or none; release them, those that are held. */
+enum lock_status lock_set_take(struct lock_set *s, uint64_t first, uint64_t n);
+void lock_set_release(struct lock_set *s, uint64_t first, uint64_t n);
+
+/*
+ * Find the first of the n locks from `first` on that somebody else holds: LOCK_HELD with *at its number and *held how
+ * many from there on are held likewise, within the n; LOCK_OK: none; LOCK_FAILED.
+ */
+enum lock_status lock_set_others(struct lock_set *s, uint64_t first, uint64_t n, uint64_t *at, uint64_t *held);
+
 #endif

@@ -1,5 +1,9 @@
 #include "base/utf8.h"
 
+#include <string.h>
+
+#include "base/error.h"
+
 size_t utf8_character(const char *text, size_t left)
 {
 	const unsigned char *p = (const unsigned char *)text;
@@ -70,4 +74,18 @@ size_t utf8_offset(const char *text, size_t size, size_t n)
 		if (((unsigned char)text[i] & 0xc0) != 0x80 && n-- == 0)
 			break;
 	return i;
+}
+
+int utf8_check_name(const char *of, const char *name, size_t max, struct evs_error *err)
+{
+	size_t size = strlen(name);
+
+	if (size == 0 || size > max)
+		return error_set(err, EVS_USAGE, 0, "the name of %s has 1 to %zu bytes, not %zu", of, max, size);
+	for (const char *p = name; *p != '\0'; p++)
+		if ((unsigned char)*p < 0x20 || *p == 0x7f)
+			return error_set(err, EVS_USAGE, 0, "the name of %s has no control characters: '%s'", of, name);
+	if (!utf8_valid(name, size, NULL))
+		return error_set(err, EVS_USAGE, 0, "the name of %s is UTF-8: '%s'", of, name);
+	return EVS_OK;
 }

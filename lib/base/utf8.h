@@ -6,6 +6,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "evs.h"
+
 /* Bytes of the character that begins at text, of which `left` bytes are there; 0: it is none. */
 size_t utf8_character(const char *text, size_t left);
 
@@ -20,5 +22,11 @@ size_t utf8_length(const char *text, size_t size);
 
 /* The byte at which the n-th character begins, size where there are fewer. */
 size_t utf8_offset(const char *text, size_t size, size_t n);
+
+/*
+ * Whether a user's name for something can be kept: 1..max bytes of UTF-8 without control characters. of: "a projection",
+ * for the message. EVS_OK, EVS_USAGE.
+ */
+int utf8_check_name(const char *of, const char *name, size_t max, struct evs_error *err);
 
 #endif

@@ -7,6 +7,7 @@
 #include "project/exec.h"
 #include "project/model.h"
 #include "project/snapshot.h"
+#include "store/select.h"
 
 struct mend {
 	struct evs_store *store;
@@ -42,7 +43,7 @@ static bool is_selected_by(const struct generation *g, const struct evs_selector
 	struct buf text = {0};
 	bool same;
 
-	projection_selectors(&text, s);
+	select_text(&text, s);
 	same = !text.failed && projection_selects(g, (struct span){(const char *)text.data, text.size});
 	buf_free(&text);
 	return same;

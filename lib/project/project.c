@@ -5,6 +5,7 @@
 #include "base/id.h"
 #include "project/advance.h"
 #include "project/mend.h"
+#include "store/select.h"
 
 /* A run, before it is known what there is to do. */
 struct setup {
@@ -62,7 +63,7 @@ static int prepare(struct setup *s, struct evs_error *err)
 		status = fold_parse(o->fold_name, o->fold, o->fold_size, &s->fold, err);
 	if (status != EVS_OK)
 		return status;
-	projection_selectors(&s->selectors, selector);
+	select_text(&s->selectors, selector);
 	s->wanted = (struct generation){
 		.number = 1,
 		.hash = s->fold != NULL ? fold_hash(s->fold) : exec_hash(o->exec),

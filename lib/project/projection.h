@@ -15,7 +15,7 @@ struct generation {
 	uint64_t hash;       /* of the fold or the command */
 	bool exec, by_stream;
 	struct span source;    /* the fold's text, or the command */
-	struct span selectors; /* projection_selectors */
+	struct span selectors; /* select_text */
 	uint64_t to;         /* the last position that is selected; 0: there is none */
 	uint64_t checkpoint; /* all events up to it are in the states, did not match, or were put aside or skipped */
 	uint64_t events;     /* that were applied */
@@ -66,9 +66,6 @@ int projection_lock(const struct evs_store *store, const char *name, struct lock
 bool projection_is_running(const struct evs_store *store, const char *name);
 
 /* ---- selectors ---- */
-
-/* Put selectors as a JSON object behind out: the same ones always give the same bytes. */
-void projection_selectors(struct buf *out, const struct evs_selector *s);
 
 /* Whether a generation is made with these. */
 bool projection_selects(const struct generation *g, struct span selectors);

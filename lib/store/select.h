@@ -2,6 +2,7 @@
 #ifndef EVS_STORE_SELECT_H
 #define EVS_STORE_SELECT_H
 
+#include "base/buf.h"
 #include "fold/expr.h"
 #include "store/index.h"
 
@@ -46,5 +47,8 @@ int select_match(struct select *s, struct eval *eval, const struct record *r, st
 
 /* Groups of terms that matching events must all have: at most `cap`, returns how many. */
 size_t select_groups(const struct select *s, struct select_group *groups, size_t cap);
+
+/* Put selectors as a JSON object behind out: the same ones always give the same bytes. */
+void select_text(struct buf *out, const struct evs_selector *s);
 
 #endif
