@@ -43,35 +43,64 @@ static void on_finding(void *context, const struct evs_finding *finding)
 	output_flush();
 }
 
-/* A number and what it counts. */
-static void put_part(struct buf *out, uint64_t n, const char *one, const char *many)
+/* A number and what it counts, behind a lead. */
+static void put_part(struct buf *out, const char *lead, uint64_t n, const char *one, const char *many)
 {
+	buf_text(out, lead);
 	text_number(out, n);
 	buf_printf(out, " %s", n == 1 ? one : many);
 }
 
+/* What was looked at and found. */
+struct found {
+	struct evs_verify_result store;
+	struct evs_project_verify_result project;
+};
+
 /* Say what was looked at and what was found. */
-static void sum_up(const char *path, const struct evs_verify_result *result)
+static void sum_up(const char *path, const struct found *found)
 {
+	const struct evs_project_verify_result *project = &found->project;
+	uint64_t findings = found->store.findings + project->findings;
 	struct buf text = {0};
 
-	put_part(&text, result->events, "event, ", "events, ");
-	put_part(&text, result->segments, "segment, ", "segments, ");
-	put_part(&text, result->runs, "run: ", "runs: ");
-	if (result->findings == 0)
-		buf_text(&text, "no damage found");
+	put_part(&text, "", found->store.events, "event", "events");
+	put_part(&text, ", ", found->store.segments, "segment", "segments");
+	put_part(&text, ", ", found->store.runs, "run", "runs");
+	if (project->projections > 0) {
+		put_part(&text, ", ", project->projections, "projection", "projections");
+		put_part(&text, " with ", project->states, "state", "states");
+	}
+	if (project->snapshots > 0)
+		put_part(&text, ", ", project->snapshots, "snapshot", "snapshots");
+	if (findings == 0)
+		buf_text(&text, ": no damage found");
 	else
-		put_part(&text, result->findings, "finding; restore the store from a backup",
-		         "findings; restore the store from a backup");
+		put_part(&text, ": ", findings, "finding", "findings");
+	if (found->store.findings > 0)
+		buf_text(&text, "; restore the store from a backup");
+	else if (findings > 0)
+		buf_text(&text, "; the events are whole: make projections anew with --rebuild, drop snapshots");
 	message_print("%s: %.*s", path, (int)text.size, (const char *)text.data);
 	buf_free(&text);
+}
+
+/* Look at all. What keeps it from looking at projections is told where nothing else was found: it may be that. */
+static int look(struct evs_store *store, struct found *found, struct evs_error *err)
+{
+	int status = evs_verify(store, on_finding, NULL, &found->store, err), more;
+
+	if (status != EVS_OK && found->store.findings == 0)
+		return status;
+	more = evs_project_verify(store, on_finding, NULL, &found->project, err);
+	return status != EVS_OK ? status : more;
 }
 
 /* The tool. */
 static int cmd_verify(int argc, char **argv)
 {
 	struct verify_args args = {0};
-	struct evs_verify_result result = {0};
+	struct found found = {0};
 	struct evs_store *store = NULL;
 	struct operands given;
 	struct evs_error err = {0};
@@ -82,10 +111,10 @@ static int cmd_verify(int argc, char **argv)
 	signals_exit();
 	if (evs_open(given.list[0], EVS_READ, &store, &err) != EVS_OK)
 		return message_failure(given.list[0], &err);
-	status = evs_verify(store, on_finding, NULL, &result, &err);
-	if (status == EVS_OK || result.findings > 0) {
-		sum_up(given.list[0], &result);
-		status = result.findings > 0 ? STATUS_DAMAGED : STATUS_DONE;
+	status = look(store, &found, &err);
+	if (status == EVS_OK || found.store.findings + found.project.findings > 0) {
+		sum_up(given.list[0], &found);
+		status = status == EVS_OK ? STATUS_DONE : STATUS_DAMAGED;
 	} else {
 		status = message_failure(given.list[0], &err);
 	}

@@ -545,6 +545,18 @@ struct evs_verify_result {
 int evs_verify(struct evs_store *store, void (*each)(void *context, const struct evs_finding *finding), void *context,
                struct evs_verify_result *result, struct evs_error *err);
 
+struct evs_project_verify_result {
+	uint64_t projections, states, snapshots; /* looked at */
+	uint64_t findings;
+};
+
+/*
+ * Check projections, their models and the indexes over these, and snapshots, which evs_verify leaves out. What is wrong
+ * with them is mended without a backup: a projection is made anew, a snapshot dropped. Returns as evs_verify.
+ */
+int evs_project_verify(struct evs_store *store, void (*each)(void *context, const struct evs_finding *finding), void *context,
+                       struct evs_project_verify_result *result, struct evs_error *err);
+
 /*
  * Write a consistent copy of the store to a descriptor while others write; synced where that is possible.
  * EVS_OK, EVS_IO, EVS_FULL, EVS_NOMEM, EVS_CORRUPT, EVS_BUSY; EVS_USAGE: the descriptor is the store's own file.

@@ -126,3 +126,194 @@ frames() {
 	out_is ''
 	err_has STORE
 }
+
+# accounts: a store with a projection, acc, and snapshots of its fold.
+accounts() {
+	cat >account.fold <<-'END'
+	on "opened" { owner = .data.owner; balance = 0 }
+	on "deposited" { balance += .data.amount }
+	index owner
+	index balance
+	END
+	cat >in <<-'END'
+	{"eventType":"opened","aggregateType":"Account","aggregateId":"1","data":{"owner":"ada"}}
+	{"eventType":"opened","aggregateType":"Account","aggregateId":"2","data":{"owner":"bob"}}
+	{"eventType":"deposited","aggregateType":"Account","aggregateId":"1","data":{"amount":29.90}}
+	{"eventType":"noted","data":{}}
+	END
+	quiet evs append a.evs in
+	quiet evs project a.evs run acc --fold account.fold
+	quiet evs snapshot a.evs take --fold account.fold
+}
+
+# patched PATTERN NEW: a copy, b.evs, in which what a regular expression of Python finds is replaced, once at least.
+patched() {
+	cp --sparse=never a.evs b.evs
+	rm -f b.evs-lock
+	python3 - "$1" "$2" <<-'END'
+		import re, sys
+		old = open("b.evs", "rb").read()
+		put = sys.argv[2].encode().decode("unicode_escape").encode("latin-1")
+		new, n = re.subn(sys.argv[1].encode(), lambda match: put, old, flags=re.S)
+		assert n > 0 and len(new) == len(old), n
+		open("b.evs", "wb").write(new)
+	END
+}
+
+# finds KINDS: verify of b.evs finds these, and says that no backup is needed.
+finds() {
+	ran 5 evs verify b.evs
+	findings
+	is "$(jq -r .kind <<<"$output" | sort | paste -sd' ')" "$1"
+	err_has '; the events are whole: make projections anew with --rebuild, drop snapshots'
+}
+
+@test "verify looks at projections and snapshots" {
+	accounts
+	ran 0 evs verify a.evs
+	out_is ''
+	err_is 'evs-verify: a.evs: 4 events, 0 segments, 0 runs, 1 projection with 2 states, 2 snapshots: no damage found'
+	# One of a command, one by a key, one that is stuck, one with a rebuild that is, and one that is no more.
+	quiet evs project a.evs run n --exec 'jq -c --unbuffered .event'
+	echo 'key .eventType
+on "*" { n += 1 }
+index n' >type.fold
+	quiet evs project a.evs run types --fold type.fold --type 'o*' --type 'd*'
+	echo 'on "*" { if .data.amount != null { fail "no" }; n += 1 }
+index n' >fails.fold
+	ran 1 evs project a.evs run acc --fold fails.fold --rebuild
+	ran 1 evs project a.evs run stuck --fold fails.fold
+	quiet evs project a.evs run gone --fold account.fold
+	quiet evs project a.evs drop gone
+	quiet evs snapshot a.evs take --fold type.fold
+	ran 0 evs verify a.evs
+	out_is ''
+	err_has ', 4 projections with 10 states, 5 snapshots: no damage found'
+}
+
+@test "a state that is damaged, and an index that says otherwise than the states" {
+	accounts
+	model='(?<=Account\x00\x00\x82)'
+	patched "$model"'\xa5owner\xa3bob' '\xa5owner\xd9bob'
+	finds 'projection-state'
+	out_has "a state of projection 'acc' is damaged"
+	# A field that no state of the fold has.
+	patched "$model"'\xa5owner\xa3bob' '\xa5ownex\xa3bob'
+	finds 'projection-state'
+	# What the index has is another value than that of the state: it is not found by the one, and led to by the other.
+	patched "$model"'\xa5owner\xa3bob' '\xa5owner\xa3bab'
+	finds 'projection-index-missing projection-index-stray'
+	out_has "the state of '2' cannot be found by one of its fields"
+	patched '\x05bob(?=\x00\x002)' '\x05bab'
+	finds 'projection-index-missing projection-index-stray'
+	# An entry that leads to no state, one of a field that is not indexed, one that is cut at another place.
+	patched '(?<=\x05bob\x00\x00)2' '3'
+	finds 'projection-index-missing projection-index-stray'
+	patched '\x01(?=\x04\x81)' '\x07'
+	finds 'projection-index-missing projection-index-stray'
+	patched '(?<=\x05bob\x00\x002\x00\x01Account\x00\x00)\x08' '\x09'
+	finds 'projection-index-stray'
+	# A state under a key that is none.
+	patched '2\x00\x01Account\x00\x00(?=\x82)' '2\x00\x03Account\x00\x00'
+	finds 'projection-index-stray projection-index-stray projection-state'
+	# A value that is none, in a state of a command.
+	quiet evs project a.evs run n --exec "jq -c --unbuffered '{marked: .event.eventType}'"
+	patched '\xa6marked' '\xa6m\xffrked'
+	finds 'projection-state projection-state'
+}
+
+@test "what verify finds in projections and snapshots goes with them" {
+	accounts
+	patched '(?<=Account\x00\x00\x82\xa5owner\xa3)bob' 'bab'
+	quiet evs project b.evs run acc --fold account.fold --rebuild
+	ran 0 evs verify b.evs
+	out_is ''
+	is "$(evs project b.evs show acc)" "$(evs project a.evs show acc)"
+	patched 'acc\x01' 'acc\x07'
+	ran 5 evs project b.evs run acc --fold account.fold --rebuild
+	quiet evs project b.evs drop acc
+	quiet evs project b.evs run acc --fold account.fold
+	is "$(evs project b.evs show acc)" "$(evs project a.evs show acc)"
+	ran 0 evs verify b.evs
+	patched '(?<=owner\xa3)bob(?=\xa7balance\x00\x12)' 'bab'
+	ran 5 evs replay b.evs --fold account.fold --key 2
+	quiet evs snapshot b.evs drop
+	ran 0 evs verify b.evs
+	out_is ''
+}
+
+@test "a projection that is damaged, or that is where no event is" {
+	accounts
+	# Its name, version, id, the generation's number and flags, hash, time of the last run, and last position.
+	patched '(?<=acc\x01.{8}\x01\x02.{16}\x00)\x04' '\x05'
+	finds 'projection-position'
+	is "$(jq -r .message <<<"$output")" "the checkpoint of projection 'acc' is 5, the newest event has position 4"
+	patched '(?<=acc\x01.{8}\x01\x02.{16}\x00\x04...)\x00' '\x09'
+	finds 'projection-position'
+	is "$(jq .position <<<"$output")" 9
+	# The fold is not what its hash says; it is none; the selectors are no JSON; the record is of no version, and cut.
+	patched 'balance \+= .data.amount' 'balance += .data.amounx'
+	finds 'projection-damaged'
+	out_has "the fold of projection 'acc' is damaged"
+	patched 'balance \+= .data.amount' 'balance += }data.amount'
+	finds 'projection-damaged'
+	patched '(?<=index balance\n\x02){}' '{]'
+	finds 'projection-damaged'
+	out_has "the selectors of projection 'acc' are damaged"
+	patched 'acc\x01' 'acc\x07'
+	finds 'projection-damaged'
+	out_has "the record of projection 'acc' is damaged"
+	patched 'acc\x01' '\x01cc\x01'
+	finds 'projection-damaged'
+	out_has "'\\\\x01cc'"
+	# One that is being rebuilt.
+	echo 'on "*" { if .data.amount != null { fail "no" }; n += 1 }' >fails.fold
+	ran 1 evs project a.evs run acc --fold fails.fold --rebuild
+	patched 'fail "no"' 'fall "no"'
+	finds 'projection-damaged'
+	out_has "the fold of the rebuild of projection 'acc' is damaged"
+}
+
+@test "a snapshot that is damaged, or of what is not there" {
+	accounts
+	# What is behind the key of a state is the position; the record of its model has none.
+	patched '(?<=1\x00\x01Account\x00\x00\x00\x00\x00\x00\x00\x00\x00)\x03(?=\x01)' '\x09'
+	finds 'snapshot-position'
+	is "$(jq -c '[.position,.message]' <<<"$output")" \
+		"[9,\"the snapshot of '1' says that it holds 2 events up to position 9, the newest event has position 4\"]"
+	# The state compressed, by its checksum; its version; its key.
+	patched '(?<=owner\xa3)bob(?=\xa7balance\x00\x12)' 'bab'
+	finds 'snapshot-damaged'
+	patched '(?<=\x03)\x01(?=.{8}\x02\x01\x02\x1b)' '\x02'
+	finds 'snapshot-damaged'
+	patched '(?<=1\x00)\x01(?=Account\x00\x00\x00\x00\x00\x00\x00\x00\x00\x03)' '\x02'
+	finds 'snapshot-damaged'
+}
+
+@test "verify while a projection is worked on and made anew finds nothing" {
+	accounts
+	awk 'BEGIN { for (i = 1; i <= 24000; i++)
+		printf "{\"eventType\":\"opened\",\"aggregateId\":\"%d\",\"data\":{\"owner\":\"o%d\"}}\n", i % 12000, i % 7 }' >in
+	quiet evs append a.evs in
+	{
+		"$EVS_BIN/evs" project a.evs run acc --fold account.fold --batch 1000 &&
+			"$EVS_BIN/evs" project a.evs run acc --fold account.fold --batch 1000 --rebuild
+	} >out 2>err 3>&- &
+	run=$!
+	rounds=0
+	while kill -0 $run 2>/dev/null; do
+		ran 0 evs verify a.evs
+		out_is ''
+		rounds=$((rounds + 1))
+	done
+	ends 0 $run
+	[ $rounds -gt 1 ]
+	ran 0 evs verify a.evs
+	err_has '1 projection with 12,002 states'
+}
+
+@test "every kind of finding is in the manual, and every one there is a kind" {
+	sed -n 's/^\t\[\(VERIFY\|AUDIT\)_[A-Z_]*\] = "\([a-z-]*\)",$/\2/p' "$ROOT"/lib/*/verify.c "$ROOT"/lib/*/audit.c | sort -u >kinds
+	[ "$(wc -l <kinds)" -ge 31 ]
+	sed -n '/^.Sh FINDINGS/,/^.Sh EXIT/s/^.It Li //p' "$ROOT/man/evs-verify.1" | sort | diff kinds -
+}

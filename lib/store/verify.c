@@ -1,14 +1,12 @@
 /* evs_verify: read everything and check it; verify.h says in which order. */
 #include "store/verify.h"
 
-#include <stdio.h>
 #include <stdlib.h>
 
 #include "base/bytes.h"
 #include "base/error.h"
 
 enum {
-	REPORTED_MAX = 1000, /* findings of one kind that are told; the rest is counted */
 	IDS_MAX = 16 << 20,  /* ids in memory at a time */
 	DEAD_VERSION = 1, DEAD_HEAD = 10,
 };
@@ -40,49 +38,13 @@ static const char *const kinds[VERIFY_KINDS] = {
 	[VERIFY_INDEX_FILTER] = "index-filter",
 };
 
-/* How many bytes the UTF-8 character at text has; 0: it is none. */
-static size_t utf8_size(const unsigned char *text)
-{
-	static const unsigned char least[] = {0x80, 0xa0, 0x90}, most[] = {0xbf, 0x9f, 0x8f};
-	unsigned lead = text[0];
-	size_t n = lead < 0x80 ? 1 : lead < 0xc2 ? 0 : lead < 0xe0 ? 2 : lead < 0xf0 ? 3 : lead < 0xf5 ? 4 : 0;
-
-	if (n >= 2 && (text[1] < least[lead == 0xe0 ? 1 : lead == 0xf0 ? 2 : 0] ||
-	               text[1] > most[lead == 0xed ? 1 : lead == 0xf4 ? 2 : 0]))
-		return 0;
-	for (size_t i = 2; i < n; i++)
-		if ((text[i] & 0xc0) != 0x80)
-			return 0;
-	return n;
-}
-
-/* What a damaged file brings into a message may be no UTF-8, or was cut off. */
-static void mend(char *text)
-{
-	for (size_t n; *text != '\0'; text += n) {
-		n = utf8_size((const unsigned char *)text);
-		if (n == 0) {
-			*text = '?';
-			n = 1;
-		}
-	}
-}
-
 void verify_report(struct verify *v, enum verify_kind kind, uint64_t position, const char *format, ...)
 {
-	struct evs_error shown;
-	char raw[sizeof shown.message];
 	va_list args;
 
-	v->result->findings++;
-	if (++v->counts[kind] > REPORTED_MAX || v->each == NULL)
-		return;
 	va_start(args, format);
-	vsnprintf(raw, sizeof raw, format, args);
+	findings_add(&v->findings, kind, position, format, args);
 	va_end(args);
-	error_set(&shown, EVS_CORRUPT, 0, "%s", raw); /* escapes what the file brings in */
-	mend(shown.message);
-	v->each(v->context, &(struct evs_finding){kinds[kind], position, shown.message});
 }
 
 int verify_unreadable(struct verify *v, int status, const char *what)
@@ -220,7 +182,7 @@ static int unusable(struct verify *v, int status)
 		return status;
 	if (kv_begin(v->store->kv, false, &v->txn, v->err) == EVS_OK)
 		check_names(v);
-	if (v->result->findings == 0)
+	if (v->findings.n == 0)
 		verify_report(v, VERIFY_STATE, 0, "%s", why.message);
 	return status;
 }
@@ -266,14 +228,16 @@ int evs_verify(struct evs_store *store, void (*each)(void *context, const struct
                struct evs_verify_result *result, struct evs_error *err)
 {
 	struct evs_error unused;
-	struct verify v = {.store = store, .each = each, .context = context, .result = result, .err = err == NULL ? &unused : err};
+	struct verify v = {.store = store, .result = result, .err = err == NULL ? &unused : err};
 	int status;
 
+	v.findings = (struct findings){.kinds = kinds, .counts = v.counts, .each = each, .context = context};
 	*result = (struct evs_verify_result){0};
 	if ((v.zip = zip_new()) == NULL)
 		return error_nomem(err);
 	status = check(&v);
 	release(&v);
+	result->findings = v.findings.n;
 	if (status == EVS_OK && result->findings > 0)
 		status = EVS_CORRUPT;
 	if (status == EVS_CORRUPT)

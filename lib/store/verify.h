@@ -8,6 +8,7 @@
 #ifndef EVS_STORE_VERIFY_H
 #define EVS_STORE_VERIFY_H
 
+#include "base/findings.h"
 #include "event/term.h"
 #include "store/run.h"
 #include "store/segment.h"
@@ -45,11 +46,10 @@ struct verify_stretch {
 
 struct verify {
 	struct evs_store *store;
-	void (*each)(void *context, const struct evs_finding *finding);
-	void *context;
 	struct evs_verify_result *result;
 	struct evs_error *err;         /* never NULL */
-	uint64_t counts[VERIFY_KINDS]; /* findings */
+	struct findings findings;
+	uint64_t counts[VERIFY_KINDS];
 
 	struct kv_txn *txn;
 	struct store_state state; /* of the snapshot at hand */

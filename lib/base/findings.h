@@ -1,0 +1,23 @@
+/* Telling of what is wrong in a store: findings, each of a kind that programs know. */
+#ifndef EVS_BASE_FINDINGS_H
+#define EVS_BASE_FINDINGS_H
+
+#include <stdarg.h>
+
+#include "evs.h"
+
+#define FINDINGS_TOLD 1000 /* of one kind; the rest is counted */
+
+struct findings {
+	const char *const *kinds; /* their words; both are the caller's */
+	uint64_t *counts;         /* by kind, zeroed at first */
+	void (*each)(void *context, const struct evs_finding *finding); /* NULL: they are counted alone */
+	void *context;
+	uint64_t n;               /* how many there are */
+};
+
+/* Add one; position 0: it is about no event. The text is printf's, and what the file brings in is escaped. */
+void findings_add(struct findings *f, unsigned kind, uint64_t position, const char *format, va_list args)
+	__attribute__((format(printf, 4, 0)));
+
+#endif
