@@ -116,8 +116,7 @@ static int run_decide(struct decide_args *args, struct evs_store *store, const c
 		return STATUS_DONE;
 	if (status == EVS_INTERRUPTED && signals_caught == 0)
 		return STATUS_FAILED;
-	status = err.status == EVS_USAGE ? message_text(&err) : message_failure(path, &err);
-	return err.status == EVS_END ? STATUS_FAILED : status;
+	return message_refusal(path, &err);
 }
 
 /*
@@ -139,21 +138,6 @@ static int read_command(struct decide_args *args, struct buf *text)
 		args->decide.command = (const char *)text->data;
 		args->decide.command_size = text->size;
 	}
-	return STATUS_DONE;
-}
-
-/* Read the fold. Returns as read_command. */
-static int read_fold(struct decide_args *args, struct buf *text)
-{
-	struct evs_error err;
-
-	if (args->fold == NULL)
-		return STATUS_DONE;
-	if (file_read(args->fold, text, &err) != EVS_OK)
-		return message_text(&err);
-	args->decide.fold = (const char *)text->data;
-	args->decide.fold_size = text->size;
-	args->decide.fold_name = file_name(args->fold);
 	return STATUS_DONE;
 }
 
@@ -185,7 +169,7 @@ static int cmd_decide(int argc, char **argv)
 		return status;
 	status = check(&args) ? STATUS_DONE : STATUS_USAGE;
 	if (status == STATUS_DONE)
-		status = read_fold(&args, &fold);
+		status = file_read_fold(args.fold, &fold, &args.decide.fold, &args.decide.fold_size, &args.decide.fold_name);
 	if (status == STATUS_DONE && evs_open(given.list[0], EVS_WRITE, &store, &err) != EVS_OK)
 		status = message_failure(given.list[0], &err);
 	if (status == STATUS_DONE)

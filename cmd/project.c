@@ -11,6 +11,7 @@
 #include "common/sheet.h"
 #include "common/signals.h"
 #include "common/value.h"
+#include "common/verbs.h"
 #include "event/render.h"
 #include "evs.h"
 #include "tools.h"
@@ -21,6 +22,7 @@ struct project_args {
 	struct option_common common;
 	const char *fold, *sort;
 	int on_failure, format;
+	struct buf fold_text;
 };
 
 #define MANY_EVENTS 20000
@@ -60,10 +62,9 @@ static const struct option_group groups[] = {
 
 static const struct option_operand operands[] = {
 	{"STORE", "the store"},
-	{"VERB", "run: bring a projection up to the newest event; show: print its states; list; status: how far each is; drop: "
-	         "remove one; skip: step over the event on which it is stuck"},
 	{"NAME", "of the projection"},
-	{"KEY|POS", "of show, the state to print; of skip, the position of the event"},
+	{"KEY", "the state to print"},
+	{"POS", "the position of the event"},
 	{0},
 };
 
@@ -116,16 +117,17 @@ static void advise(struct evs_store *store, const char *path, const char *name)
 		              "evs project %s skip '%s' %" PRIu64, path, name, path, name, known.stuck);
 }
 
-static int run_run(struct project_args *args, struct evs_store *store, char **operand)
+static int run_run(void *context, struct evs_store *store, const struct operands *given)
 {
-	const char *path = operand[0];
+	struct project_args *args = context;
+	const char *path = given->list[0];
 	struct evs_project_result result;
 	struct evs_error err = {0};
 	int status;
 
 	signals_catch();
 	progress_begin(args->common.progress);
-	args->run.name = operand[2];
+	args->run.name = given->rest[0];
 	args->run.selector = &args->selectors.selector;
 	args->run.on_failure = (enum evs_on_failure)args->on_failure;
 	args->run.stop = &signals_caught;
@@ -137,26 +139,34 @@ static int run_run(struct project_args *args, struct evs_store *store, char **op
 	progress_clear();
 	if (status == EVS_OK)
 		return result.dead > 0 ? STATUS_REJECTED : STATUS_DONE;
-	/* What is wrong with options and folds is not about the store. */
-	status = err.status == EVS_USAGE ? message_text(&err) : message_failure(path, &err);
+	status = message_refusal(path, &err);
 	if (err.status == EVS_BAD_EVENT)
 		advise(store, path, args->run.name);
-	return err.status == EVS_END ? STATUS_FAILED : status;
+	return status;
 }
 
-/* Read the fold, before the store is opened. */
-static int load(struct project_args *args, struct buf *text)
+/* Whether the options go together; reads the fold. */
+static int prepare_run(void *context, const struct operands *given)
 {
-	struct evs_error err;
+	struct project_args *args = context;
+	struct evs_project_options *run = &args->run;
+	struct evs_selector *selector = &args->selectors.selector;
 
-	if (args->fold == NULL)
-		return STATUS_DONE;
-	if (file_read(args->fold, text, &err) != EVS_OK)
-		return message_text(&err);
-	args->run.fold = text->data == NULL ? "" : (const char *)text->data;
-	args->run.fold_size = text->size;
-	args->run.fold_name = file_name(args->fold);
-	return STATUS_DONE;
+	(void)given;
+	if ((args->fold == NULL) == (run->exec == NULL))
+		return message_usage(args->fold == NULL ? "run needs --fold FILE or --exec CMD, which makes states of events" :
+		                                          "--fold and --exec exclude each other");
+	if (run->timeout_ms != 0 && run->exec == NULL)
+		return message_usage("--timeout goes with --exec");
+	if (run->key != NULL && (!run->rebuild || run->follow))
+		return message_usage("--key goes with --rebuild, and excludes --follow");
+	if (!selectors_finish(&args->selectors))
+		return STATUS_USAGE;
+	if (run->key != NULL) {
+		run->aggregate_type = selector->aggregate_type;
+		selector->aggregate_type = NULL;
+	}
+	return file_read_fold(args->fold, &args->fold_text, &run->fold, &run->fold_size, &run->fold_name);
 }
 
 /* ---- show ---- */
@@ -192,12 +202,13 @@ static int state_columns(struct evs_store *store, const char *name, struct sheet
 	return EVS_NOMEM;
 }
 
-static int run_show(struct project_args *args, struct evs_store *store, char **operand)
+static int run_show(void *context, struct evs_store *store, const struct operands *given)
 {
+	const struct project_args *args = context;
 	int format = sheet_choose(args->format), status = EVS_OK;
 	const struct evs_selector *selector = &args->selectors.selector;
 	struct evs_show_options show = {
-		.name = operand[2], .key = operand[3], .aggregate_type = selector->aggregate_type, .where = selector->where,
+		.name = given->rest[0], .key = given->rest[1], .aggregate_type = selector->aggregate_type, .where = selector->where,
 		.sort = args->sort, .limit = selector->limit, .has_limit = selector->has_limit, .write = sheet_write,
 	};
 	struct sheet_columns columns = {0};
@@ -216,10 +227,7 @@ static int run_show(struct project_args *args, struct evs_store *store, char **o
 		sheet_finish(sheet);
 	sheet_free(sheet);
 	sheet_release(&columns);
-	if (status == EVS_OK)
-		return STATUS_DONE;
-	status = err.status == EVS_USAGE ? message_text(&err) : message_failure(operand[0], &err);
-	return err.status == EVS_END ? STATUS_FAILED : status;
+	return status == EVS_OK ? STATUS_DONE : message_refusal(given->list[0], &err);
 }
 
 /* ---- list and status ---- */
@@ -292,8 +300,8 @@ static int put_status(void *context, const struct evs_projection *p)
 }
 
 /* Print a line for each projection, or for one. */
-static int print_list(const struct project_args *args, struct evs_store *store, char **operand, const char *const *titles,
-                      int (*put)(void *context, const struct evs_projection *projection))
+static int print_list(const struct project_args *args, struct evs_store *store, const struct operands *given,
+                      const char *const *titles, int (*put)(void *context, const struct evs_projection *projection))
 {
 	struct sheet_columns columns = {0};
 	struct sheet *sheet = NULL;
@@ -304,7 +312,7 @@ static int print_list(const struct project_args *args, struct evs_store *store, 
 	signals_exit();
 	for (; *titles != NULL; titles++)
 		lines.failed |= !sheet_add(&columns, NULL, NULL, *titles, strlen(*titles));
-	status = evs_project_list(store, operand[2], put, &lines, &err);
+	status = evs_project_list(store, given->rest[0], put, &lines, &err);
 	if (status == EVS_OK && lines.failed) {
 		status = EVS_NOMEM;
 		err = (struct evs_error){.status = EVS_NOMEM, .message = "out of memory"};
@@ -316,186 +324,75 @@ static int print_list(const struct project_args *args, struct evs_store *store, 
 	sheet_free(sheet);
 	sheet_release(&columns);
 	buf_free(&lines);
-	if (status == EVS_OK)
-		return STATUS_DONE;
-	status = message_failure(operand[0], &err);
-	return err.status == EVS_END ? STATUS_FAILED : status;
+	return status == EVS_OK ? STATUS_DONE : message_refusal(given->list[0], &err);
 }
 
-static int run_list(struct project_args *args, struct evs_store *store, char **operand)
+static int run_list(void *context, struct evs_store *store, const struct operands *given)
 {
 	static const char *const titles[] = {"name", "by", "states", "position", "lastRun", "selectors", NULL};
 
-	return print_list(args, store, operand, titles, put_entry);
+	return print_list(context, store, given, titles, put_entry);
 }
 
-static int run_status(struct project_args *args, struct evs_store *store, char **operand)
+static int run_status(void *context, struct evs_store *store, const struct operands *given)
 {
 	static const char *const titles[] = {"name", "status", "position", "lag", "lagSeconds", "states", "running", "lastRun", "reason", NULL};
 
-	return print_list(args, store, operand, titles, put_status);
+	return print_list(context, store, given, titles, put_status);
 }
 
 /* ---- drop and skip ---- */
 
-/* Say what went wrong with a projection. */
-static int end_change(const char *path, int status, const struct evs_error *err)
-{
-	if (status == EVS_OK)
-		return STATUS_DONE;
-	status = message_failure(path, err);
-	return err->status == EVS_END ? STATUS_FAILED : status;
-}
-
-static int run_drop(struct project_args *args, struct evs_store *store, char **operand)
+static int run_drop(void *context, struct evs_store *store, const struct operands *given)
 {
 	struct evs_error err = {0};
 
-	(void)args;
+	(void)context;
 	signals_exit();
-	return end_change(operand[0], evs_project_drop(store, operand[2], &err), &err);
+	return evs_project_drop(store, given->rest[0], &err) == EVS_OK ? STATUS_DONE : message_refusal(given->list[0], &err);
 }
 
-static int run_skip(struct project_args *args, struct evs_store *store, char **operand)
+static int prepare_skip(void *context, const struct operands *given)
+{
+	uint64_t position;
+
+	(void)context;
+	if (!value_number(given->rest[1], &position))
+		return message_usage("skip needs the position of an event, not '%s'", given->rest[1]);
+	return STATUS_DONE;
+}
+
+static int run_skip(void *context, struct evs_store *store, const struct operands *given)
 {
 	struct evs_error err = {0};
 	uint64_t position;
 
-	(void)args;
-	if (!value_number(operand[3], &position))
-		return message_usage("skip needs the position of an event, not '%s'", operand[3]);
+	(void)context;
+	value_number(given->rest[1], &position);
 	signals_exit();
-	return end_change(operand[0], evs_project_skip(store, operand[2], position, &err), &err);
+	return evs_project_skip(store, given->rest[0], position, &err) == EVS_OK ? STATUS_DONE : message_refusal(given->list[0], &err);
 }
 
 /* ---- verbs ---- */
 
-static bool check_run(struct project_args *args)
-{
-	struct evs_selector *selector = &args->selectors.selector;
-
-	if ((args->fold == NULL) == (args->run.exec == NULL)) {
-		message_usage(args->fold == NULL ? "run needs --fold FILE or --exec CMD, which makes states of events" : "--fold and --exec exclude each other");
-		return false;
-	}
-	if (args->run.timeout_ms != 0 && args->run.exec == NULL) {
-		message_usage("--timeout goes with --exec");
-		return false;
-	}
-	if (args->run.key != NULL && (!args->run.rebuild || args->run.follow)) {
-		message_usage("--key goes with --rebuild, and excludes --follow");
-		return false;
-	}
-	if (args->sort != NULL || args->format != SHEET_UNSET) {
-		message_usage("option '--%s' goes with show", args->sort != NULL ? "sort" : "format");
-		return false;
-	}
-	if (args->run.key != NULL) {
-		args->run.aggregate_type = selector->aggregate_type;
-		selector->aggregate_type = NULL;
-	}
-	return true;
-}
-
-/* Whether no option of run was given, nor one of the selectors, to a verb that takes none. */
-static bool check_none(const struct project_args *args, const char *verb)
-{
-	const struct evs_project_options *o = &args->run;
-
-	if (args->fold != NULL || o->exec != NULL || o->timeout_ms != 0 || o->follow || o->rebuild || o->key != NULL ||
-	    args->on_failure != EVS_FAILURE_STOP || o->batch != 0 || selectors_any(&args->selectors)) {
-		message_usage("an option was given that does not go with %s; %s --help says which do", verb, message_name());
-		return false;
-	}
-	return true;
-}
-
-static bool check_show(struct project_args *args)
-{
-	struct project_args rest = *args;
-
-	/* These three are about states. */
-	rest.selectors.selector.aggregate_type = rest.selectors.selector.where = NULL;
-	rest.selectors.selector.limit = 0;
-	rest.selectors.selector.has_limit = false;
-	return check_none(&rest, "show");
-}
-
-static bool check_list(struct project_args *args)
-{
-	if (args->sort != NULL) {
-		message_usage("option '--sort' goes with show");
-		return false;
-	}
-	return check_none(args, "list and status");
-}
-
-static bool check_change(struct project_args *args)
-{
-	if (args->sort != NULL || args->format != SHEET_UNSET) {
-		message_usage("option '--%s' goes with show", args->sort != NULL ? "sort" : "format");
-		return false;
-	}
-	return check_none(args, "drop and skip");
-}
-
-static const struct verb {
-	const char *name, *usage;
-	size_t least, most; /* operands */
-	int flags;          /* of evs_open */
-	bool (*check)(struct project_args *args);
-	int (*run)(struct project_args *args, struct evs_store *store, char **operand);
-} verbs[] = {
-	{"run", "STORE run NAME --fold FILE|--exec CMD", 3, 3, EVS_WRITE, check_run, run_run},
-	{"show", "STORE show NAME [KEY]", 3, 4, EVS_READ, check_show, run_show},
-	{"list", "STORE list", 2, 2, EVS_READ, check_list, run_list},
-	{"status", "STORE status [NAME]", 2, 3, EVS_READ, check_list, run_status},
-	{"drop", "STORE drop NAME", 3, 3, EVS_WRITE, check_change, run_drop},
-	{"skip", "STORE skip NAME POS", 4, 4, EVS_WRITE, check_change, run_skip},
+static const struct verb verbs[] = {
+	{"run", "NAME --fold FILE|--exec CMD", 1, 1, "fold exec timeout follow rebuild key on-failure batch " VERB_SELECTORS, NULL,
+	 "bring a projection up to the newest event", EVS_WRITE, prepare_run, run_run},
+	{"show", "NAME [KEY]", 1, 2, "where sort limit aggregate-type format", NULL, "print its states, or one", EVS_READ, NULL, run_show},
+	{"list", "", 0, 0, "format", NULL, "list the projections", EVS_READ, NULL, run_list},
+	{"status", "[NAME]", 0, 1, "format", NULL, "say how far each is, or one", EVS_READ, NULL, run_status},
+	{"drop", "NAME", 1, 1, NULL, NULL, "remove one with its states", EVS_WRITE, NULL, run_drop},
+	{"skip", "NAME POS", 2, 2, NULL, NULL, "step over the event on which it is stuck", EVS_WRITE, prepare_skip, run_skip},
+	{0},
 };
-
-/* Find the verb and look whether its operands are there. NULL: it was said what is wrong. */
-static const struct verb *find_verb(const struct operands *given)
-{
-	for (size_t i = 0; i < sizeof verbs / sizeof *verbs; i++) {
-		const struct verb *v = &verbs[i];
-
-		if (strcmp(v->name, given->list[1]) != 0)
-			continue;
-		if (given->n >= v->least && given->n <= v->most)
-			return v;
-		message_usage("%s; usage: evs project %s", given->n < v->least ? "an operand is missing" : "one operand too many", v->usage);
-		return NULL;
-	}
-	message_usage("the second operand is run, show, list, status, drop or skip, not '%s'", given->list[1]);
-	return NULL;
-}
 
 /* The tool. */
 static int cmd_project(int argc, char **argv)
 {
 	struct project_args args = {.on_failure = EVS_FAILURE_STOP, .format = SHEET_UNSET};
-	struct evs_store *store = NULL;
-	struct buf fold = {0};
-	struct operands given;
-	const struct verb *verb;
-	struct evs_error err;
-	int status;
+	int status = verbs_run(&tool_project, argc, argv, &args);
 
-	if (!options_parse(&tool_project, argc, argv, &args, &given, &status))
-		return status;
-	verb = find_verb(&given);
-	if (verb == NULL || !selectors_finish(&args.selectors) || !verb->check(&args))
-		status = STATUS_USAGE;
-	else
-		status = load(&args, &fold);
-	if (status == STATUS_DONE && evs_open(given.list[0], verb->flags, &store, &err) != EVS_OK)
-		status = message_failure(given.list[0], &err);
-	else if (status == STATUS_DONE)
-		status = verb->run(&args, store, given.list);
-	evs_close(store);
-	buf_free(&fold);
-	options_release(&tool_project, &args);
+	buf_free(&args.fold_text);
 	return status;
 }
 
@@ -503,12 +400,12 @@ const struct tool tool_project = {
 	.name = "project",
 	.run = cmd_project,
 	.summary = "keep states that are made of events, and look things up in them",
-	.usage = "STORE VERB [NAME] [KEY|POS] [options]",
+	.usage = "[NAME ...] [options]",
 	.about = "Keep read models: what a fold has made of the events, under a name and with the position up to which it did. "
 		 "Run again, it does what is new.",
 	.operands = operands,
 	.least = 2,
-	.most = 4,
 	.exits = "01245",
 	.groups = groups,
+	.verbs = verbs,
 };

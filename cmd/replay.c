@@ -191,21 +191,16 @@ static int load(struct replay_args *args)
 	for (size_t i = 0; i < args->n_without; i++)
 		if (!add_positions(args, args->without[i]))
 			return STATUS_USAGE;
-	if (args->fold != NULL && file_read(args->fold, &args->fold_text, &err) != EVS_OK)
-		return message_text(&err);
 	if (args->with != NULL && file_read(args->with, &args->with_text, &err) != EVS_OK)
 		return message_text(&err);
 	o->selector = &args->selectors.selector;
-	o->fold = (const char *)args->fold_text.data;
-	o->fold_size = args->fold_text.size;
-	o->fold_name = args->fold == NULL ? NULL : file_name(args->fold);
 	o->without = args->positions;
 	o->from = args->diff[0];
 	o->to = args->diff[1];
 	if (args->with != NULL)
 		o->with = args->with_text.data == NULL ? "" : (const char *)args->with_text.data;
 	o->with_size = args->with_text.size;
-	return STATUS_DONE;
+	return file_read_fold(args->fold, &args->fold_text, &o->fold, &o->fold_size, &o->fold_name);
 }
 
 /* ---- states ---- */
@@ -238,11 +233,7 @@ static int run_states(struct replay_args *args, struct evs_store *store, const c
 	args->replay.write = write_lines;
 	status = evs_replay(store, &args->replay, &err);
 	progress_clear();
-	if (status == EVS_OK)
-		return STATUS_DONE;
-	/* What is wrong with options and folds is not about the store. */
-	status = err.status == EVS_USAGE ? message_text(&err) : message_failure(path, &err);
-	return err.status == EVS_END ? STATUS_FAILED : status;
+	return status == EVS_OK ? STATUS_DONE : message_refusal(path, &err);
 }
 
 /* ---- events ---- */

@@ -79,6 +79,7 @@ completes() {
 	completes 'data' evs-cat a.evs --format da
 	completes 'check fmt' evs fold ''
 	completes 'check' evs-fold ch
+	completes 'drop' evs project a.evs dr
 	completes 'a.fold' evs fold check a.f
 	completes 'a.fold' evs fold fmt -w a.f
 	completes 'a.evs' evs cat a.e

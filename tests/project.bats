@@ -1047,14 +1047,25 @@ keys() {
 @test "options of show go with show, those of run with run" {
 	few
 	quiet evs project a.evs run acc --fold account.fold
-	ran 2 evs project a.evs show acc --fold account.fold
-	out_is ''
-	ran 2 evs project a.evs show acc --rebuild
-	ran 2 evs project a.evs run acc --fold account.fold --sort n
-	ran 2 evs project a.evs run acc --fold account.fold --format csv
-	ran 2 evs project a.evs list acc x
-	ran 2 evs project a.evs skip acc
-	ran 2 evs project a.evs skip acc x
+	while IFS='|' read -r arguments message; do
+		ran 2 evs project a.evs $arguments
+		out_is ''
+		err_is "evs-project: $message"
+	done <<-'END'
+		show acc --fold account.fold|option '--fold' goes with run, not with show
+		--rebuild show acc|option '--rebuild' goes with run, not with show
+		show acc --type opened|option '--type' goes with run, not with show
+		run acc --fold account.fold --sort n|option '--sort' goes with show, not with run
+		run acc --fold account.fold --format csv|option '--format' goes with show, list and status, not with run
+		drop acc --limit 3|option '--limit' goes with run and show, not with drop
+		list x|one operand too many: x; usage: evs project STORE list
+		show p a b|one operand too many: b; usage: evs project STORE show NAME [KEY]
+		skip acc|an operand is missing; usage: evs project STORE skip NAME POS
+		skip acc x|skip needs the position of an event, not 'x'
+		ran acc|the second operand is run, show, list, status, drop or skip, not 'ran'
+	END
+	ran 2 evs project a.evs
+	err_is 'evs-project: VERB is missing; usage: evs project STORE run|show|list|status|drop|skip [NAME ...] [options]'
 }
 
 @test "the fold can come from standard input" {

@@ -206,12 +206,19 @@ on "*" { n += 1; last = .position }' >type.fold
 	ran 2 evs snapshot a.evs
 	ran 2 evs snapshot a.evs took
 	err_has "'took'"
-	ran 2 evs snapshot a.evs take
-	err_has '--fold'
-	ran 2 evs snapshot a.evs show long
-	ran 2 evs snapshot a.evs show --fold sum.fold
-	ran 2 evs snapshot a.evs prune
-	err_has '--keep'
+	while IFS='|' read -r arguments message; do
+		ran 2 evs snapshot a.evs $arguments
+		out_is ''
+		err_is "evs-snapshot: $message"
+	done <<-'END'
+		take|an option is missing: --fold; usage: evs snapshot STORE take --fold FILE
+		show long|an option is missing: --fold; usage: evs snapshot STORE show --fold FILE KEY
+		show --fold sum.fold|an operand is missing; usage: evs snapshot STORE show --fold FILE KEY
+		show --fold sum.fold long --key long|option '--key' goes with take, list, drop and prune, not with show
+		list --every 3|option '--every' goes with take, not with list
+		prune|an option is missing: --keep; usage: evs snapshot STORE prune --keep N
+		drop --keep 3|option '--keep' goes with prune, not with drop
+	END
 	ran 1 evs snapshot no.evs list
 	err_is 'evs-snapshot: no.evs: no such store'
 	ran 1 evs snapshot a.evs take --fold no.fold

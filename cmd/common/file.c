@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "base/error.h"
+#include "common/message.h"
 
 #define READ_BYTES 65536
 
@@ -48,6 +49,20 @@ int file_read(const char *path, struct buf *out, struct evs_error *err)
 	if (!is_stdin)
 		close(fd);
 	return failure == 0 ? EVS_OK : error_set(err, error_status(failure), failure, "cannot read '%s'", file_name(path));
+}
+
+int file_read_fold(const char *path, struct buf *text, const char **fold, size_t *size, const char **name)
+{
+	struct evs_error err;
+
+	if (path == NULL)
+		return STATUS_DONE;
+	if (file_read(path, text, &err) != EVS_OK)
+		return message_text(&err);
+	*fold = text->data == NULL ? "" : (const char *)text->data;
+	*size = text->size;
+	*name = file_name(path);
+	return STATUS_DONE;
 }
 
 /* Write everything, durably. 0, or the errno. */

@@ -13,6 +13,12 @@ const char *file_name(const char *path);
 /* Read what a file holds behind out. EVS_OK; EVS_IO, EVS_NOMEM with a message that names the file. */
 int file_read(const char *path, struct buf *out, struct evs_error *err);
 
+/*
+ * Read the fold that --fold names, for the options of the library, which borrow it from text; path NULL: none was named.
+ * Returns an exit status; what is wrong was said.
+ */
+int file_read_fold(const char *path, struct buf *text, const char **fold, size_t *size, const char **name);
+
 /* Replace what a file holds, all or nothing; it keeps its mode. EVS_OK; EVS_IO, EVS_FULL, EVS_NOMEM likewise. */
 int file_replace(const char *path, const void *data, size_t size, struct evs_error *err);
 

@@ -137,3 +137,10 @@ int message_text(const struct evs_error *err)
 		put(NULL, err->message, strlen(err->message), true);
 	return exit_status(err->status);
 }
+
+int message_refusal(const char *store, const struct evs_error *err)
+{
+	int status = err->status == EVS_USAGE ? message_text(err) : message_failure(store, err);
+
+	return err->status == EVS_END ? STATUS_FAILED : status;
+}

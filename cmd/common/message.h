@@ -38,4 +38,10 @@ int message_failure(const char *subject, const struct evs_error *err);
 /* Print a message of the library that names its own subject. Returns the exit status as message_failure. */
 int message_text(const struct evs_error *err);
 
+/*
+ * Print what the library says about an operation on a store: what is wrong with options and folds is not about the store.
+ * Returns the exit status as message_failure; that something is not there (EVS_END) is a failure.
+ */
+int message_refusal(const char *store, const struct evs_error *err);
+
 #endif

@@ -10,6 +10,9 @@
 #include "common/progress.h"
 #include "common/usage.h"
 #include "common/value.h"
+#include "common/verbs.h"
+
+#define OPTIONS_MAX 64 /* of a tool */
 
 const struct option option_common[] = {
 	{0, "progress", NULL, OPTION_SET, offsetof(struct option_common, progress), PROGRESS_ON, NULL,
@@ -29,11 +32,13 @@ struct parse {
 	int argc, next;
 	char *args;
 	int status;
+	bool given[OPTIONS_MAX]; /* by their number, over all groups */
 };
 
 /* An option as it stands on the command line. */
 struct met {
 	const struct option *option;
+	size_t number;
 	char *place; /* of its group's struct */
 	char shown[72];
 };
@@ -41,13 +46,16 @@ struct met {
 /* Find an option by its long name, or where name is NULL by its letter. */
 static bool find(struct parse *p, const char *name, size_t size, char letter, struct met *met)
 {
+	size_t number = 0;
+
 	for (const struct option_group *g = p->tool->groups; g->title != NULL; g++) {
-		for (size_t i = 0; i < g->n; i++) {
+		for (size_t i = 0; i < g->n; i++, number++) {
 			const struct option *o = &g->options[i];
 
 			if (name == NULL ? o->letter != letter : strncmp(o->name, name, size) != 0 || o->name[size] != '\0')
 				continue;
 			met->option = o;
+			met->number = number;
 			met->place = p->args + g->place;
 			if (name == NULL)
 				snprintf(met->shown, sizeof met->shown, "-%c", letter);
@@ -206,6 +214,7 @@ static bool take_pair(struct parse *p, const struct met *met, const char *attach
 /* Take an option with its value: `attached` to it, or the next argument. */
 static bool take(struct parse *p, const struct met *met, const char *attached)
 {
+	p->given[met->number] = true;
 	if (met->option->argument == NULL && attached != NULL)
 		return end(p, message_usage("option '%s' takes no value", met->shown));
 	if (met->option->argument == NULL)
@@ -244,20 +253,53 @@ static bool take_letters(struct parse *p, const char *letters)
 	return true;
 }
 
+/* Say what is wrong with the operands, in three parts, and how they are. */
+static bool wrong_operands(struct parse *p, const char *lead, const char *operand, const char *rest)
+{
+	struct buf usage = {0};
+
+	usage_line(p->tool, &usage);
+	end(p, message_usage("%s%s%s; usage: %.*s", lead, operand, rest, (int)usage.size, (const char *)usage.data));
+	buf_free(&usage);
+	return false;
+}
+
 /* Whether there are as many operands as the tool wants. */
-static bool check_operands(struct parse *p, const struct operands *operands)
+static bool check_operands(struct parse *p, struct operands *operands)
 {
 	const struct tool *tool = p->tool;
 
 	if (operands->n < tool->least)
-		return end(p, message_usage("%s is missing; usage: evs %s %s", tool->operands[operands->n].name, tool->name,
-		                            tool->usage));
+		return wrong_operands(p, "", tool->verbs != NULL && operands->n == 1 ? "VERB" : tool->operands[operands->n].name, " is missing");
+	if (strcmp(tool->operands[0].name, "STORE") == 0 && operands->n > 0 && strcmp(operands->list[0], "-") == 0)
+		return wrong_operands(p, "a store is a file and cannot be '-'", "", "");
+	if (tool->verbs != NULL)
+		return verbs_find(tool, operands) || end(p, STATUS_USAGE);
 	if (operands->n > tool->most)
-		return end(p, message_usage("one operand too many: '%s'; usage: evs %s %s", operands->list[tool->most],
-		                            tool->name, tool->usage));
-	if (operands->n > 0 && strcmp(tool->operands[0].name, "STORE") == 0 && strcmp(operands->list[0], "-") == 0)
-		return end(p, message_usage("a store is a file and cannot be '-'; usage: evs %s %s", tool->name, tool->usage));
+		return wrong_operands(p, "one operand too many: '", operands->list[tool->most], "'");
 	return true;
+}
+
+/* Whether the options that were given go with the verb, and what it needs is among them. */
+static bool check_verb(struct parse *p, const struct verb *verb)
+{
+	bool needed = verb == NULL || verb->needs == NULL;
+	size_t number = 0;
+
+	for (const struct option_group *g = p->tool->groups; verb != NULL && g->title != NULL; g++) {
+		for (size_t i = 0; i < g->n; i++) {
+			if (!p->given[number++])
+				continue;
+			if (!verbs_take(verb, g, &g->options[i])) {
+				verbs_refuse(p->tool, verb, g, &g->options[i]);
+				return end(p, STATUS_USAGE);
+			}
+			needed |= verb->needs != NULL && strcmp(g->options[i].name, verb->needs) == 0;
+		}
+	}
+	if (!needed)
+		verbs_miss(p->tool, verb);
+	return needed || end(p, STATUS_USAGE);
 }
 
 bool options_parse(const struct tool *tool, int argc, char **argv, void *args, struct operands *operands, int *status)
@@ -265,8 +307,7 @@ bool options_parse(const struct tool *tool, int argc, char **argv, void *args, s
 	struct parse p = {.tool = tool, .argv = argv, .argc = argc, .next = 1, .args = args};
 	bool options = true, good = true;
 
-	operands->list = argv + 1;
-	operands->n = 0;
+	*operands = (struct operands){.list = argv + 1};
 	while (good && p.next < argc) {
 		char *arg = argv[p.next++];
 
@@ -278,7 +319,7 @@ bool options_parse(const struct tool *tool, int argc, char **argv, void *args, s
 			good = arg[1] == '-' ? take_long(&p, arg + 2) : take_letters(&p, arg + 1);
 	}
 	operands->list[operands->n] = NULL;
-	good = good && check_operands(&p, operands);
+	good = good && check_operands(&p, operands) && check_verb(&p, operands->verb);
 	if (!good)
 		options_release(tool, args);
 	*status = p.status;

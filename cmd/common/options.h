@@ -69,12 +69,21 @@ struct tool {
 	size_t least, most;  /* how many operands; the first `least` are named as in `operands` */
 	const char *exits;   /* the exit statuses it has: "012" */
 	const struct option_group *groups;
+	/*
+	 * What it does, by the operand behind its store, verbs.h; NULL: one thing. `usage` is then what stands behind "STORE
+	 * VERB"; `least` is 2, or 1: the verb may be left out, and the first one is meant.
+	 */
+	const struct verb *verbs;
 };
 
 /* What the parse leaves: operands in order, a NULL behind them. Borrowed from argv. */
 struct operands {
 	char **list;
 	size_t n;
+	/* Of a tool that has verbs: which, and the operands behind it. */
+	const struct verb *verb;
+	char **rest;
+	size_t n_rest;
 };
 
 /*

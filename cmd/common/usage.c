@@ -6,6 +6,7 @@
 #include "common/output.h"
 #include "common/text.h"
 #include "common/value.h"
+#include "common/verbs.h"
 
 #define COLUMNS 80    /* of help */
 #define INDENT 26     /* of what an option does */
@@ -36,6 +37,20 @@ static void put_option(struct buf *out, const struct option *o)
 	buf_free(&label);
 }
 
+/* The verbs, each with what stands behind it and its help. */
+static void put_verbs(struct buf *out, const struct tool *tool)
+{
+	struct buf label = {0};
+
+	buf_text(out, "\nVerbs:\n");
+	for (const struct verb *v = tool->verbs; v->name != NULL; v++) {
+		label.size = 0;
+		buf_printf(&label, "  %s%s%s", v->name, v->usage[0] == '\0' ? "" : " ", v->usage);
+		put_line(out, (const char *)label.data, label.size, v->help);
+	}
+	buf_free(&label);
+}
+
 /* The operands, each with its help. */
 static void put_operands(struct buf *out, const struct tool *tool)
 {
@@ -63,12 +78,27 @@ static void put_exits(struct buf *out, const struct tool *tool)
 	buf_free(&text);
 }
 
+void usage_line(const struct tool *tool, struct buf *out)
+{
+	buf_printf(out, "evs %s ", tool->name);
+	if (tool->verbs != NULL) {
+		buf_text(out, "STORE ");
+		verbs_names(out, tool, "|");
+		buf_byte(out, ' ');
+	}
+	buf_text(out, tool->usage);
+}
+
 void usage_help(const struct tool *tool)
 {
 	struct buf *out = output_buf();
 
-	buf_printf(out, "Usage: evs %s %s\n\n", tool->name, tool->usage);
+	buf_text(out, "Usage: ");
+	usage_line(tool, out);
+	buf_text(out, "\n\n");
 	text_wrap(out, tool->about, 0, COLUMNS);
+	if (tool->verbs != NULL)
+		put_verbs(out, tool);
 	put_operands(out, tool);
 	for (const struct option_group *g = tool->groups; g->title != NULL; g++) {
 		buf_printf(out, "\n%s:\n", g->title);
