@@ -5,9 +5,9 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/nearest.h"
 #include "common/memory.h"
 #include "common/message.h"
-#include "common/nearest.h"
 #include "common/output.h"
 #include "common/text.h"
 #include "common/usage.h"
@@ -70,8 +70,8 @@ static int no_tool(const char *name)
 	struct nearest near = {.word = name, .size = strlen(name)};
 
 	for (size_t i = 0; i < TOOLS_N; i++)
-		nearest_try(&near, tools[i]->name);
-	nearest_try(&near, "help");
+		nearest_try(&near, tools[i]->name, strlen(tools[i]->name));
+	nearest_try(&near, "help", 4);
 	message_usage("'%s' is no evs tool; evs --help lists them", name);
 	if (near.best != NULL)
 		message_usage("did you mean '%s'?", near.best);

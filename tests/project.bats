@@ -869,6 +869,22 @@ keys() {
 	ran 2 evs project a.evs show p a b
 	ran 1 evs project no.evs show p
 	err_is 'evs-project: no.evs: no such store'
+	# A name that no state of the fold can have; a command may answer what it will.
+	ran 2 evs project a.evs show p --where 'num > 3'
+	out_is ''
+	err_is "evs-project: --where: column 1: no state has a field 'num'; they have n, s, l
+  num > 3
+  ^"
+	ran 2 evs project a.evs show p --where '.ss == 3'
+	err_has "--where: column 2: no state has a field 'ss'"
+	ran 2 evs project a.evs show p --sort -nn
+	err_has "--sort: column 1: no state has a field 'nn'"
+	quiet evs project a.evs run e --exec 'jq -c --unbuffered .event.data'
+	ran 0 evs project a.evs show e --where 'num > 3' --sort nn
+	out_is ''
+	# . is an element in functions of lists.
+	ran 0 evs project a.evs show p --where 'any(l, . == 1)'
+	is "$(jq -r .key <<<"$output")" e
 	# Comparing a string with a number is a mistake in the expression.
 	ran 1 evs project a.evs show p --where 's > 3'
 	[ -n "$stderr" ]

@@ -312,6 +312,8 @@ apply() {
 	ran 2 evs replay a.evs --fold account.fold --first 'balance <'
 	is "$(sed -n 1p <<<"$stderr")" "evs-replay: --first: column 10: a value is expected, not the end"
 	is "$(wc -l <<<"$stderr")" 3
+	ran 2 evs replay a.evs --fold account.fold --first '.balence == 1 || balence < 0'
+	err_has "evs-replay: --first: column 18: no state has a field 'balence'; did you mean 'balance'?"
 	ran 1 evs replay a.evs --fold account.fold --first 'balance'
 	err_is "evs-replay: a.evs: --first: the event at position 1: a condition is true or false, not a number"
 }

@@ -5,8 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/nearest.h"
 #include "common/message.h"
-#include "common/nearest.h"
 #include "common/progress.h"
 #include "common/usage.h"
 #include "common/value.h"
@@ -82,7 +82,7 @@ static bool unknown(struct parse *p, const char *name, size_t size)
 	for (const struct option_group *g = p->tool->groups; g->title != NULL; g++)
 		for (size_t i = 0; i < g->n; i++)
 			if (g->options[i].help != NULL)
-				nearest_try(&near, g->options[i].name);
+				nearest_try(&near, g->options[i].name, strlen(g->options[i].name));
 	if (near.best == NULL)
 		return end(p, message_usage("unknown option '--%.*s'; %s --help lists them", (int)size, name, message_name()));
 	return end(p, message_usage("unknown option '--%.*s', did you mean '--%s'? %s --help lists them", (int)size, name,

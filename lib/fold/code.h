@@ -16,9 +16,8 @@
 enum code_op {
 	/* Expressions. */
 	CODE_CONST,   /* constant */
-	CODE_CONTEXT, /* . : the event, or the element at hand */
+	CODE_CONTEXT, /* . : the event, or where there is none the state; or the element at hand */
 	CODE_EVENT,   /* event */
-	CODE_ROOT,    /* the whole state */
 	CODE_STATE,   /* a field of the state: constant is its name, slot its place */
 	CODE_MEMBER,  /* kid 0, constant: its member */
 	CODE_INDEX,   /* kid 0 [kid 1] */

@@ -686,9 +686,6 @@ bool eval_node(struct eval *v, const struct code_node *n, struct value *out)
 	case CODE_EVENT:
 		*out = value_null();
 		return v->record == NULL || event_object(v, out);
-	case CODE_ROOT:
-		*out = v->root == NULL ? value_null() : *v->root;
-		return true;
 	case CODE_STATE: case CODE_MEMBER: case CODE_INDEX:
 		if (!place(v, n, out, &there))
 			return false;

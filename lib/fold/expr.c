@@ -10,13 +10,20 @@
 struct expr {
 	struct code code;
 	const struct code_node *root;
+	bool of_event; /* . is the event, not the state */
 	char *what;
 };
 
 int expr_parse(const char *what, const char *text, unsigned scope, struct expr **out, struct evs_error *err)
 {
+	return expr_parse_fields(what, text, scope, NULL, 0, out, err);
+}
+
+int expr_parse_fields(const char *what, const char *text, unsigned scope, const struct node_key *fields, uint32_t n_fields,
+                      struct expr **out, struct evs_error *err)
+{
 	struct expr *e = calloc(1, sizeof *e);
-	struct syntax s = {.scope = scope};
+	struct syntax s = {.scope = scope, .fields = fields, .n_fields = n_fields};
 	char found[LEX_FOUND];
 	uint32_t root;
 	int status;
@@ -27,6 +34,7 @@ int expr_parse(const char *what, const char *text, unsigned scope, struct expr *
 		return error_nomem(err);
 	}
 	s.code = &e->code;
+	e->of_event = scope & EXPR_EVENT;
 	if (strlen(text) > EXPR_TEXT_MAX)
 		status = error_set(err, EVS_USAGE, 0, "%s: longer than %u bytes", what, EXPR_TEXT_MAX);
 	else
@@ -67,9 +75,11 @@ static bool begin(const struct expr *e, struct eval *v, const struct record *rec
 	v->code = &e->code;
 	v->root = state;
 	v->slots = NULL;
-	if (eval_begin(v, record))
-		return true;
-	return eval_broken(v);
+	if (!eval_begin(v, record))
+		return eval_broken(v);
+	if (!e->of_event)
+		v->context = state == NULL ? value_null() : *state;
+	return true;
 }
 
 int expr_value(const struct expr *e, struct eval *v, const struct record *record, const struct value *state,

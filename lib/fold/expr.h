@@ -19,7 +19,7 @@ struct expr;
 /* What may stand in it. */
 enum expr_scope {
 	EXPR_EVENT = 1, /* .path is a field of the event */
-	EXPR_STATE = 2, /* a bare name is a field of the state; without EXPR_EVENT .path is, too */
+	EXPR_STATE = 2, /* a bare name is a field of the state; without EXPR_EVENT .path is, too, and . the state */
 };
 
 /*
@@ -31,6 +31,10 @@ enum expr_scope {
  */
 int expr_parse(const char *what, const char *text, unsigned scope, struct expr **out, struct evs_error *err);
 void expr_free(struct expr *e); /* NULL is fine */
+
+/* The same where the fields of states are known: EVS_USAGE also for a name that is none of them. fields: borrowed until return. */
+int expr_parse_fields(const char *what, const char *text, unsigned scope, const struct node_key *fields, uint32_t n_fields,
+                      struct expr **out, struct evs_error *err);
 
 /* Working memory of one thread. names are borrowed until eval_free. NULL: no memory. */
 struct eval;

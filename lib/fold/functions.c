@@ -6,6 +6,7 @@
 #include <strings.h>
 
 #include "base/moment.h"
+#include "base/nearest.h"
 #include "base/utf8.h"
 #include "fold/eval.h"
 
@@ -45,29 +46,9 @@ int functions_find(const char *name, size_t size)
 	return -1;
 }
 
-/* Edits that make b of a (Levenshtein 1966); long words are far from everything. */
-static unsigned distance(const char *a, size_t a_size, const char *b)
+bool functions_each(int function)
 {
-	unsigned row[16], above, left;
-	size_t b_size = strlen(b);
-
-	if (a_size > 15 || b_size > 15)
-		return 99;
-	for (size_t j = 0; j <= b_size; j++)
-		row[j] = (unsigned)j;
-	for (size_t i = 1; i <= a_size; i++) {
-		unsigned diagonal = row[0];
-		left = row[0] = (unsigned)i;
-		for (size_t j = 1; j <= b_size; j++) {
-			above = row[j];
-			unsigned best = diagonal + (a[i - 1] != b[j - 1]);
-			best = above + 1 < best ? above + 1 : best;
-			best = left + 1 < best ? left + 1 : best;
-			diagonal = above;
-			left = row[j] = best;
-		}
-	}
-	return row[b_size];
+	return function >= FUNCTION_SUM && function <= FUNCTION_MAP;
 }
 
 /* What they are called elsewhere. */
@@ -82,20 +63,14 @@ static const struct {
 
 const char *functions_nearest(const char *name, size_t size)
 {
-	const char *best = NULL;
-	unsigned least = 3;
+	struct nearest near = {.word = name, .size = size};
 
 	for (size_t i = 0; i < sizeof habits / sizeof *habits; i++)
 		if (strlen(habits[i].name) == size && strncasecmp(habits[i].name, name, size) == 0)
 			return habits[i].here;
-	for (int i = 0; i < FUNCTIONS; i++) {
-		unsigned d = distance(name, size, functions[i].name);
-		if (d < least && d < size) {
-			least = d;
-			best = functions[i].name;
-		}
-	}
-	return best;
+	for (int i = 0; i < FUNCTIONS; i++)
+		nearest_try(&near, functions[i].name, strlen(functions[i].name));
+	return near.best;
 }
 
 /* ---- arguments ---- */

@@ -24,6 +24,9 @@ extern const struct function functions[FUNCTIONS];
 /* The function of a name, -1: there is none. */
 int functions_find(const char *name, size_t size);
 
+/* Whether its second argument is worked out for each element of the first, if that is a list. */
+bool functions_each(int function);
+
 /* The known name nearest to a mistyped or foreign one, NULL: none is near. */
 const char *functions_nearest(const char *name, size_t size);
 

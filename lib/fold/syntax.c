@@ -1,9 +1,11 @@
 #include "fold/syntax.h"
 
+#include <stdio.h>
 #include <string.h>
 #include <strings.h>
 
 #include "base/error.h"
+#include "base/nearest.h"
 #include "fold/expr.h"
 #include "fold/functions.h"
 
@@ -85,6 +87,41 @@ bool syntax_reserved(const char *name, size_t size)
 	return false;
 }
 
+/* ---- fields ---- */
+
+enum { FIELDS_SHOWN = 200 }; /* bytes of their list in a message */
+
+/* Say that no state has a field, with the one that may be meant, or those that there are. */
+static int no_field(struct syntax *s, const char *name, size_t size, const char *at, struct evs_error *err)
+{
+	struct nearest near = {.word = name, .size = size};
+	char list[FIELDS_SHOWN + 8] = "";
+	int shown = size > 60 ? 60 : (int)size;
+	size_t n = 0;
+
+	for (uint32_t i = 0; i < s->n_fields; i++)
+		nearest_try(&near, s->fields[i].text, s->fields[i].size);
+	if (near.best != NULL)
+		return lex_fail(&s->lex, at, err, "no state has a field '%.*s'; did you mean '%.*s'?", shown, name, (int)near.best_size, near.best);
+	for (uint32_t i = 0; i < s->n_fields; i++) {
+		if (n + s->fields[i].size + 2 > FIELDS_SHOWN) {
+			snprintf(list + n, sizeof list - n, ", ...");
+			break;
+		}
+		n += (size_t)snprintf(list + n, sizeof list - n, "%s%.*s", i == 0 ? "" : ", ", (int)s->fields[i].size, s->fields[i].text);
+	}
+	return lex_fail(&s->lex, at, err, "no state has a field '%.*s'; %s%s", shown, name, n == 0 ? "states have none" : "they have ", list);
+}
+
+/* Whether a name can be a field of the state. EVS_OK, EVS_USAGE. */
+static int check_field(struct syntax *s, const char *name, size_t size, const char *at, struct evs_error *err)
+{
+	for (uint32_t i = 0; i < s->n_fields; i++)
+		if (s->fields[i].size == size && memcmp(s->fields[i].text, name, size) == 0)
+			return EVS_OK;
+	return s->fields == NULL ? EVS_OK : no_field(s, name, size, at, err);
+}
+
 /* ---- paths ---- */
 
 /* One step: .name, ."name" or [expression]. The key is a node. */
@@ -154,17 +191,20 @@ static int context_path(struct syntax *s, uint32_t *node, struct evs_error *err)
 {
 	const char *at = s->lex.token.text;
 
-	TRY(new_node(s, s->scope & EXPR_EVENT ? CODE_CONTEXT : CODE_ROOT, at, node, err));
-	if (!(s->scope & EXPR_EVENT))
-		s->uses_state = true;
+	TRY(new_node(s, CODE_CONTEXT, at, node, err));
 	/* The dot alone is the whole; .name and .[ lead inside. */
 	if (s->lex.p < s->lex.end && *s->lex.p == '[') {
 		TRY(next(s, err));
 		return postfix(s, node, err);
 	}
 	if (s->lex.p < s->lex.end && (*s->lex.p == '"' || strchr(" \t\r\n;,)]}=!<>&|?:+-*/%.#(", *s->lex.p) == NULL)) {
+		const char *name = s->lex.p;
+		const struct value *text;
 		uint32_t key;
 		TRY(step(s, &key, err));
+		text = &s->code->nodes[key].constant;
+		if (!(s->scope & EXPR_EVENT) && s->inside == 0 && text->kind == VALUE_TEXT)
+			TRY(check_field(s, text->text, text->size, name, err));
 		TRY(go_inside(s, key, at, node, err));
 		return postfix(s, node, err);
 	}
@@ -173,14 +213,17 @@ static int context_path(struct syntax *s, uint32_t *node, struct evs_error *err)
 
 /* ---- primaries ---- */
 
-/* Elements between brackets, a comma between them; the closing mark is passed. */
-static int elements(struct syntax *s, const char *closing, uint32_t *kids, uint32_t *n, struct evs_error *err)
+/* Elements between brackets, a comma between them; the closing mark is passed. each: all but the first look at elements of that. */
+static int elements(struct syntax *s, const char *closing, bool each, uint32_t *kids, uint32_t *n, struct evs_error *err)
 {
 	*n = 0;
 	while (!lex_is(&s->lex, closing)) {
+		bool inside = each && *n > 0;
 		if (*n == KIDS_MAX)
 			return lex_fail(&s->lex, s->lex.token.text, err, "more than %d at one place", KIDS_MAX);
+		s->inside += inside;
 		TRY(ternary(s, &kids[*n], err));
+		s->inside -= inside;
 		++*n;
 		if (!lex_is(&s->lex, ","))
 			break;
@@ -213,7 +256,7 @@ static int call(struct syntax *s, const struct token *name, uint32_t *node, stru
 	if (function < 0)
 		return lex_fail(&s->lex, name->text, err, "unknown function '%.*s'", name->size > 60 ? 60 : (int)name->size, name->text);
 	TRY(next(s, err)); /* ( */
-	TRY(elements(s, ")", kids, &n, err));
+	TRY(elements(s, ")", functions_each(function), kids, &n, err));
 	if (n < functions[function].least || n > functions[function].most)
 		return lex_fail(&s->lex, name->text, err, "%s takes %s%u argument%s, not %u", functions[function].name,
 		                n < functions[function].least && functions[function].most > functions[function].least ? "at least " :
@@ -263,6 +306,7 @@ static int name_primary(struct syntax *s, uint32_t *node, struct evs_error *err)
 	if (!(s->scope & EXPR_STATE))
 		return lex_fail(&s->lex, name.text, err, "a bare name is a field of a state, and there is none here; a field of the event is .%.*s",
 		                name.size > 60 ? 60 : (int)name.size, name.text);
+	TRY(check_field(s, name.text, name.size, name.text, err));
 	s->uses_state = true;
 	TRY(text_node(s, name.text, name.size, name.text, node, err));
 	s->code->nodes[*node].op = CODE_STATE;
@@ -290,7 +334,7 @@ static int list_primary(struct syntax *s, uint32_t *node, struct evs_error *err)
 	uint32_t kids[KIDS_MAX], n;
 
 	TRY(next(s, err));
-	TRY(elements(s, "]", kids, &n, err));
+	TRY(elements(s, "]", false, kids, &n, err));
 	TRY(new_node(s, CODE_LIST, at, node, err));
 	TRY(set_children(s, *node, kids, n, err));
 	return postfix(s, node, err);

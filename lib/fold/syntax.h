@@ -23,6 +23,10 @@ struct syntax {
 	/* The place of a state's field; CODE_NONE: look it up by name. NULL: always so. */
 	uint32_t (*slot_of)(void *context, const char *name, size_t size);
 	void *context;
+	/* Where it is known which fields a state can have: a name is one of them. NULL: any may be. */
+	const struct node_key *fields;
+	uint32_t n_fields;
+	unsigned inside; /* arguments that are worked out for each element of a list, where . is that */
 };
 
 /* Parse an expression, from the token at hand to the first that does not belong to it. EVS_OK, EVS_USAGE, EVS_NOMEM. */

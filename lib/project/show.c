@@ -405,20 +405,31 @@ static int open_projection(struct show *s, const char *name, struct evs_error *e
 	return status == EVS_END ? EVS_OK : status;
 }
 
+/* Parse what says which states, and in which order. Names are fields that the fold sets; of a command's states any may be. */
+static int parse_expressions(struct show *s, struct evs_error *err)
+{
+	const struct evs_show_options *o = s->options;
+	uint32_t n = 0;
+	const struct node_key *fields = s->fold == NULL ? NULL : fold_fields(s->fold, &n);
+	int status = EVS_OK;
+
+	s->descending = o->sort != NULL && o->sort[0] == '-';
+	if (o->where != NULL)
+		status = expr_parse_fields("--where", o->where, EXPR_STATE, fields, n, &s->where, err);
+	if (status == EVS_OK && o->sort != NULL)
+		status = expr_parse_fields("--sort", o->sort + s->descending, EXPR_STATE, fields, n, &s->sort, err);
+	return status;
+}
+
 int evs_project_show(struct evs_store *store, const struct evs_show_options *options, struct evs_error *err)
 {
 	struct show s = {.store = store, .options = options};
-	int status = EVS_OK;
+	int status = open_projection(&s, options->name, err);
 
-	s.descending = options->sort != NULL && options->sort[0] == '-';
-	if (options->where != NULL)
-		status = expr_parse("--where", options->where, EXPR_STATE, &s.where, err);
-	if (status == EVS_OK && options->sort != NULL)
-		status = expr_parse("--sort", options->sort + s.descending, EXPR_STATE, &s.sort, err);
+	if (status == EVS_OK)
+		status = parse_expressions(&s, err);
 	if (status == EVS_OK && (s.eval = eval_new(store->names)) == NULL)
 		status = error_nomem(err);
-	if (status == EVS_OK)
-		status = open_projection(&s, options->name, err);
 	if (status == EVS_OK)
 		status = take_wanted(&s, err);
 	kv_abort(s.txn);

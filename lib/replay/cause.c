@@ -50,10 +50,12 @@ int cause_first(struct replay *r, struct evs_error *err)
 	struct walk *w = NULL;
 	struct eval *v = NULL;
 	struct expr *e = NULL;
+	uint32_t n = 0;
+	const struct node_key *fields = r->fold == NULL ? NULL : fold_fields(r->fold, &n);
 	int status;
 
 	r->walk_options.every_event = true;
-	status = expr_parse("--first", r->options->first, EXPR_EVENT | EXPR_STATE, &e, err);
+	status = expr_parse_fields("--first", r->options->first, EXPR_EVENT | EXPR_STATE, fields, n, &e, err);
 	if (status == EVS_OK)
 		status = walk_open(r->store, &r->walk_options, &w, err);
 	if (status == EVS_OK && (v = eval_new(walk_names(w))) == NULL)

@@ -409,6 +409,10 @@ static void test_scopes(void **context)
 	assert_int_equal(expr_parse("x", ".owner.name == \"ada\" && balance > 40", EXPR_STATE, &e, &err), EVS_OK);
 	assert_int_equal(expr_holds(e, w->eval, NULL, &w->state, &err), EVS_OK);
 	expr_free(e);
+	/* In a list function . is the element, where there is no event, too. */
+	assert_int_equal(expr_parse("x", "any([3, 39.5], . == balance - 1) && any([{b: 40.5}], .b == balance) && len(.) == 2", EXPR_STATE, &e, &err), EVS_OK);
+	assert_int_equal(expr_holds(e, w->eval, NULL, &w->state, &err), EVS_OK);
+	expr_free(e);
 	assert_int_equal(expr_parse("x", "balance > 41", EXPR_STATE, &e, &err), EVS_OK);
 	assert_int_equal(expr_holds(e, w->eval, NULL, &w->state, &err), EVS_END);
 	expr_free(e);
@@ -473,9 +477,50 @@ static void test_equals(void **context)
 	buf_free(&out);
 }
 
+/* Names where the fields of states are known: what is said, NULL: it is right. */
+static const struct {
+	unsigned scope;
+	const char *text, *message;
+} named[] = {
+	{EXPR_STATE, "balance > 0 && .owner == 1 && .\"odd name\" == 2", NULL},
+	{EXPR_STATE, "owner.name == 1 && .owner.balence == 1 && len(.) == 2", NULL},
+	{EXPR_STATE, "any(owner, .x > balance)", NULL},
+	{EXPR_STATE, "max(balance, .x)", NULL}, /* it may be a list */
+	{EXPR_STATE, "balence > 0", "column 1: no state has a field 'balence'; did you mean 'balance'?"},
+	{EXPR_STATE, "1 == .balence", "column 7: no state has a field 'balence'; did you mean 'balance'?"},
+	{EXPR_STATE, ".\"odd nane\" == 1", "column 2: no state has a field 'odd nane'; did you mean 'odd name'?"},
+	{EXPR_STATE, "x == 1", "column 1: no state has a field 'x'; they have owner, balance, odd name"},
+	{EXPR_STATE, "sum(ownr)", "column 5: no state has a field 'ownr'; did you mean 'owner'?"},
+	{EXPR_STATE, "any(owner, .x > balence)", "column 17: no state has a field 'balence'"},
+	{EXPR_STATE, "any(owner, .x > 1) && .x == 1", "column 24: no state has a field 'x'"},
+	{EXPR_EVENT | EXPR_STATE, ".balence == 1 && balance > 0", NULL},
+	{EXPR_EVENT | EXPR_STATE, ".balence == 1 && balence > 0", "column 18: no state has a field 'balence'"},
+};
+
+static void test_fields(void **context)
+{
+	static const struct node_key fields[] = {{"owner", 5}, {"balance", 7}, {"odd name", 8}};
+	struct evs_error err;
+	struct expr *e;
+
+	(void)context;
+	for (size_t i = 0; i < sizeof named / sizeof *named; i++) {
+		int status = expr_parse_fields("x", named[i].text, named[i].scope, fields, 3, &e, &err);
+
+		if (status != (named[i].message == NULL ? EVS_OK : EVS_USAGE) ||
+		    (status != EVS_OK && strstr(err.message, named[i].message) == NULL))
+			fail_msg("%s: %s", named[i].text, status == EVS_OK ? "no mistake" : err.message);
+		if (status == EVS_OK)
+			expr_free(e);
+		assert_int_equal(expr_parse("x", named[i].text, named[i].scope, &e, &err), EVS_OK);
+		expr_free(e);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_fields),
 		cmocka_unit_test_setup_teardown(test_values, begin, end),
 		cmocka_unit_test_setup_teardown(test_new_names, begin, end),
 		cmocka_unit_test(test_mistakes),

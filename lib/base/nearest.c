@@ -1,4 +1,4 @@
-#include "common/nearest.h"
+#include "base/nearest.h"
 
 #include <string.h>
 
@@ -35,9 +35,8 @@ static unsigned edits(const char *a, size_t na, const char *b, size_t nb)
 	return last[nb];
 }
 
-void nearest_try(struct nearest *n, const char *known)
+void nearest_try(struct nearest *n, const char *known, size_t size)
 {
-	size_t size = strlen(known);
 	unsigned distance, limit = n->size < 3 ? 0 : n->size < 6 ? 1 : 2;
 
 	if (size > WORD_MAX || n->size > WORD_MAX)
@@ -49,6 +48,7 @@ void nearest_try(struct nearest *n, const char *known)
 		distance = edits(n->word, n->size, known, size);
 	if (distance <= limit && (n->best == NULL || distance < n->distance)) {
 		n->best = known;
+		n->best_size = size;
 		n->distance = distance;
 	}
 }
