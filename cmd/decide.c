@@ -15,6 +15,7 @@
 #include "tools.h"
 
 #define TRIES 5
+#define TIMEOUT_MS 30000
 #define ANSWER_MAX ((size_t)64 << 20) /* bytes of what a command prints */
 
 struct decide_args {
@@ -35,6 +36,8 @@ static const struct option options[] = {
 	{0, "exec", "CMD", OPTION_TEXT, FIELD(exec), 0, NULL, "in place of a fold, a command that does; run by sh"},
 	{0, "command", "FILE", OPTION_TEXT, ARG(command), 0, "file",
 	 "what is asked for, a JSON value; standard input when it is no terminal, or '-'"},
+	{0, "timeout", "DURATION", OPTION_DURATION, FIELD(timeout_ms), 0, NULL,
+	 "how long COMMAND may take, and with --exec an answer; 30s"},
 	{0, "tries", "N", OPTION_POSITIVE, ARG(tries), 0, NULL,
 	 "how often to decide at most while others change the stream (5)"},
 };
@@ -54,6 +57,7 @@ static const struct option_operand operands[] = {
 /* A decision under way. */
 struct run {
 	char *const *command;
+	int64_t timeout_ms;
 	struct buf answer;
 };
 
@@ -71,11 +75,12 @@ static int ask(void *context, const char *question, size_t size, const char **an
                struct evs_error *err)
 {
 	struct run *run = context;
+	const struct child_question asked = {question, size, ANSWER_MAX, run->timeout_ms};
 	char how[CHILD_HOW];
 	int ended = 0;
 
 	run->answer.size = 0;
-	switch (child_talk(run->command, question, size, &run->answer, ANSWER_MAX, &ended)) {
+	switch (child_talk(run->command, &asked, &run->answer, &ended)) {
 	case CHILD_NONE:
 	case CHILD_FAILED:
 		return error_set(err, EVS_INTERRUPTED, 0, "it was said why");
@@ -84,6 +89,9 @@ static int ask(void *context, const char *question, size_t size, const char **an
 	case CHILD_FLOODS:
 		return error_set(err, EVS_END, 0, "'%s' printed more than %zu bytes, and was killed; nothing was appended",
 		                 run->command[0], ANSWER_MAX);
+	case CHILD_SLOW:
+		return error_set(err, EVS_END, 0, "'%s' did not end in %lld ms, and was killed; nothing was appended", run->command[0],
+		                 (long long)run->timeout_ms);
 	case CHILD_ENDED:
 		break;
 	}
@@ -99,7 +107,7 @@ static int ask(void *context, const char *question, size_t size, const char **an
 /* Decide on the open store. */
 static int run_decide(struct decide_args *args, struct evs_store *store, const char *path, char *const *command)
 {
-	struct run run = {.command = command};
+	struct run run = {.command = command, .timeout_ms = args->decide.timeout_ms};
 	struct evs_error err = {0};
 	int status;
 
@@ -158,7 +166,7 @@ static bool check(const struct decide_args *args)
 /* The tool. */
 static int cmd_decide(int argc, char **argv)
 {
-	struct decide_args args = {.tries = TRIES};
+	struct decide_args args = {.tries = TRIES, .decide.timeout_ms = TIMEOUT_MS};
 	struct buf fold = {0}, command = {0};
 	struct evs_store *store = NULL;
 	struct operands given;

@@ -34,6 +34,7 @@ struct replay_args {
 static const struct option state_options[] = {
 	{0, "fold", "FILE", OPTION_TEXT, ARG(fold), 0, "file", "the fold that makes states of events, evs-fold(5)"},
 	{0, "exec", "CMD", OPTION_TEXT, FIELD(exec), 0, NULL, "in place of a fold, a command that does; run by sh"},
+	{0, "timeout", "DURATION", OPTION_DURATION, FIELD(timeout_ms), 0, NULL, "with --exec: how long an answer may take; 30s"},
 	{0, "key", "K", OPTION_TEXT, FIELD(key), 0, "stream",
 	 "the one state to look at: of a fold by stream the stream's aggregateId; without it all states"},
 	{0, "at", "TIME", OPTION_TIME, FIELD(at), 0, NULL, "by the events whose timestamp is not after TIME"},
@@ -112,6 +113,10 @@ static bool check_states(struct replay_args *args)
 
 	if (!choose_show(args))
 		return false;
+	if (o->timeout_ms != 0 && o->exec == NULL) {
+		message_usage("--timeout goes with --exec");
+		return false;
+	}
 	if (o->show == EVS_REPLAY_DIFF && (o->at != NULL || o->has_position || o->has_revision)) {
 		message_usage("--diff names both moments: it excludes --at, --at-position and --at-revision");
 		return false;
@@ -124,7 +129,7 @@ static bool check_play(struct replay_args *args)
 {
 	const struct evs_replay_options *o = &args->replay;
 
-	if (args->fold != NULL || o->exec != NULL || o->key != NULL || o->at != NULL || o->has_position || o->has_revision ||
+	if (args->fold != NULL || o->exec != NULL || o->timeout_ms != 0 || o->key != NULL || o->at != NULL || o->has_position || o->has_revision ||
 	    args->n_without > 0 || args->with != NULL || args->history || args->diff[0] != NULL || o->first != NULL || o->blame != NULL) {
 		message_usage("--speed plays events out, not states: of the options for states it takes none");
 		return false;

@@ -431,6 +431,7 @@ struct evs_replay_options {
 	size_t fold_size;
 	const char *fold_name;     /* of its file, for messages */
 	const char *exec;          /* in place of a fold a command, evs-project(1); NULL: none. SIGPIPE must be ignored */
+	int64_t timeout_ms;        /* that it may take for an answer; 0: 30 s */
 	const char *key;           /* the one state to look at; by stream its aggregateId, and the selector's aggregate_type; NULL: all */
 	/* The moment up to which events count; all that are given. */
 	const char *at;            /* TIME: their own timestamp is not after it; NULL: any */
@@ -470,6 +471,7 @@ struct evs_decide_options {
 	size_t fold_size;
 	const char *fold_name;      /* of its file, for messages */
 	const char *exec;           /* in place of a fold a command, evs-project(1); NULL: none. SIGPIPE must be ignored */
+	int64_t timeout_ms;         /* that it may take for an answer; 0: 30 s */
 	const char *command;        /* one JSON value: what is asked for; NULL: null */
 	size_t command_size;
 	unsigned tries;             /* how often to decide at most, from 1 */

@@ -169,6 +169,31 @@ os.write(1, str(len(state["owner"])).encode() + b"}\n")' </dev/null
 	is "$(jq .revision <<<"$output")" 5
 }
 
+@test "--timeout: a command that takes longer is killed with all that it started, and named" {
+	account 100
+	while IFS= read -r command; do
+		rm -f child
+		decide 1 --timeout 0.3s -- sh -c "$command"
+		err_is "evs-decide: a.evs: 'sh' did not end in 300 ms, and was killed; nothing was appended"
+		unchanged
+		ended "$(cat child)"
+	done <<-'END'
+		sleep 100 & echo $! >child; wait
+		echo '{"eventType":"a"}'; exec >&-; sleep 100 & echo $! >child; wait
+		trap "" TERM; echo $$ >child; while :; do sleep 1; done
+		sleep 100 & echo $! >child; echo '{"eventType":"a"}'
+	END
+	# One that ends in time; a state that it does not read.
+	decide 0 --timeout 1m -- sh -c 'sleep 0.4; echo "{\"eventType\":\"a\"}"'
+	# The command that makes the state has as long for an answer.
+	ran 1 evs decide a.evs --stream acc --exec 'sleep 100' --timeout 0.2s -- touch ran </dev/null
+	err_has "evs-decide: a.evs: the event at position 1: the command gave no answer for 200 ms"
+	[ ! -e ran ]
+	decide 2 --timeout soon -- true
+	err_has "option '--timeout' needs a duration such as 500ms"
+	decide 2 --timeout 40000d -- true
+}
+
 @test "the stream's type: the one there is, the one given, or that of its first event" {
 	account 100
 	echo '{"eventType":"account.created","aggregateId":"acc","aggregateType":"Budget"}' | evs append a.evs

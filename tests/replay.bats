@@ -474,6 +474,18 @@ apply() {
 	err_is "evs-replay: --fold and --exec exclude each other"
 }
 
+@test "--timeout: how long a command may take for an answer" {
+	bank
+	ran 1 evs replay a.evs --exec 'sleep 100' --timeout 200ms
+	err_has "evs-replay: a.evs: the event at position 1: the command gave no answer for 200 ms"
+	ran 0 evs replay a.evs --key a1 --exec 'sleep 0.5; exec jq -c --unbuffered .event.position' --timeout 1m
+	is "$(jq .state <<<"$output")" 7
+	ran 2 evs replay a.evs --fold account.fold --timeout 3s
+	err_is 'evs-replay: --timeout goes with --exec'
+	ran 2 evs replay a.evs --exec cat --timeout soon
+	err_has "option '--timeout' needs a duration such as 500ms"
+}
+
 @test "a command as a fold, and a fold, agree on many streams" {
 	python3 - <<-'END' >in
 		import random
@@ -507,7 +519,7 @@ apply() {
 		--diff 1 2 --blame x
 		--first x --blame x
 	END
-	for arguments in "--fold account.fold" "--exec cat" "--key a1" "--at 2026-05-01" "--at-position 1" "--at-revision 1" \
+	for arguments in "--fold account.fold" "--exec cat" "--timeout 3s" "--key a1" "--at 2026-05-01" "--at-position 1" "--at-revision 1" \
 		"--without 1" "--with bank" "--history" "--diff 1 2" "--first x" "--blame x"; do
 		ran 2 evs replay a.evs --speed max $arguments
 		err_is "evs-replay: --speed plays events out, not states: of the options for states it takes none"

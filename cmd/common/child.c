@@ -2,18 +2,22 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <poll.h>
 #include <signal.h>
 #include <spawn.h>
 #include <string.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
+#include "base/moment.h"
 #include "common/message.h"
 #include "common/output.h"
 #include "common/signals.h"
 
 #define READ_BYTES 65536
+#define MS ((int64_t)1000000)
 
 extern char **environ;
 
@@ -30,8 +34,8 @@ bool child_succeeded(int wait_status)
 	return WIFEXITED(wait_status) && WEXITSTATUS(wait_status) == 0;
 }
 
-/* Start a command with `in` as its standard input, and `out` as its output where that is not -1. */
-static pid_t start(char *const *argv, int in, int out)
+/* Start a command with `in` as its standard input, and `out` as its output where that is not -1. group: in one of its own. */
+static pid_t start(char *const *argv, int in, int out, bool group)
 {
 	posix_spawn_file_actions_t files;
 	posix_spawnattr_t attributes;
@@ -47,7 +51,8 @@ static pid_t start(char *const *argv, int in, int out)
 	sigemptyset(&defaults);
 	sigaddset(&defaults, SIGPIPE); /* which the tool ignores */
 	posix_spawnattr_setsigdefault(&attributes, &defaults);
-	posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETSIGDEF);
+	posix_spawnattr_setpgroup(&attributes, 0);
+	posix_spawnattr_setflags(&attributes, (short)(POSIX_SPAWN_SETSIGDEF | (group ? POSIX_SPAWN_SETPGROUP : 0)));
 	failure = posix_spawnp(&pid, argv[0], &files, &attributes, argv, environ);
 	posix_spawn_file_actions_destroy(&files);
 	posix_spawnattr_destroy(&attributes);
@@ -75,14 +80,17 @@ static void close_end(int *fd)
 	*fd = -1;
 }
 
-/* Wait for a command; it is asked to end when a signal asks that of the tool, and made to when it does not listen. */
-static int wait_for(pid_t pid)
+/*
+ * Wait for a command; it is asked to end when a signal asks that of the tool, and made to when it does not listen.
+ * asked: whom kill asks, it alone or its group.
+ */
+static int wait_for(pid_t pid, pid_t asked)
 {
 	int status = 0;
 
 	for (;;) {
 		if (signals_caught != 0)
-			kill(pid, signals_reminders > 1 ? SIGKILL : SIGTERM);
+			kill(asked, signals_reminders > 1 ? SIGKILL : SIGTERM);
 		if (waitpid(pid, &status, 0) == pid || errno != EINTR)
 			return status;
 	}
@@ -95,7 +103,7 @@ pid_t child_pipe_output(char *const *argv)
 
 	if (!make_pipe(ends))
 		return -1;
-	pid = start(argv, ends[0], -1);
+	pid = start(argv, ends[0], -1, false);
 	if (pid >= 0 && dup2(ends[1], STDOUT_FILENO) < 0)
 		message_print("cannot write to '%s': %s", argv[0], strerror(errno));
 	close(ends[0]);
@@ -111,7 +119,7 @@ int child_end_output(pid_t pid)
 	if (nothing < 0 || dup2(nothing, STDOUT_FILENO) < 0)
 		close(STDOUT_FILENO);
 	close_end(&nothing);
-	return wait_for(pid);
+	return wait_for(pid, pid);
 }
 
 /* ---- a command that is asked one thing ---- */
@@ -123,7 +131,16 @@ struct talk {
 	size_t left;
 	struct buf *answer;
 	size_t max;
+	int64_t end; /* when the time is over, by moment_steady_ns */
 };
+
+/* Milliseconds to the end, for poll. */
+static int left_ms(const struct talk *t)
+{
+	int64_t left = (t->end - moment_steady_ns() + MS - 1) / MS;
+
+	return left < 0 ? 0 : left > INT_MAX ? INT_MAX : (int)left;
+}
 
 /* Give what the command takes of its input. A command that takes no more has not failed. */
 static void give(struct talk *t)
@@ -160,10 +177,14 @@ static enum child_result talk(struct talk *t)
 {
 	while (t->out >= 0 || t->in >= 0) {
 		struct pollfd wait[2] = {{.fd = t->out, .events = POLLIN}, {.fd = t->in, .events = POLLOUT}};
+		int ready;
 
 		if (signals_caught != 0)
 			return CHILD_STOPPED;
-		if (poll(wait, 2, -1) < 0)
+		ready = poll(wait, 2, left_ms(t));
+		if (ready == 0 && left_ms(t) == 0)
+			return CHILD_SLOW;
+		if (ready <= 0)
 			continue;
 		if (wait[1].revents != 0)
 			give(t);
@@ -175,29 +196,56 @@ static enum child_result talk(struct talk *t)
 	return CHILD_ENDED;
 }
 
-enum child_result child_talk(char *const *argv, const void *input, size_t size, struct buf *out, size_t max,
-                             int *wait_status)
+/* Wait for the end of a command that has closed its standard output. */
+static enum child_result await_end(const struct talk *t, pid_t pid, int *wait_status)
 {
-	struct talk t = {.in = -1, .out = -1, .input = input, .left = size, .answer = out, .max = max};
-	enum child_result result = CHILD_NONE;
+	const struct timespec pause = {.tv_nsec = 500000};
+
+	while (waitpid(pid, wait_status, WNOHANG) != pid) {
+		if (signals_caught != 0)
+			return CHILD_STOPPED;
+		if (left_ms(t) == 0)
+			return CHILD_SLOW;
+		nanosleep(&pause, NULL);
+	}
+	return CHILD_ENDED;
+}
+
+/* Talk to a command that was started, and see it end. */
+static enum child_result talk_to_end(struct talk *t, pid_t pid, int *wait_status)
+{
+	enum child_result result;
+
+	fcntl(t->in, F_SETFL, O_NONBLOCK);
+	result = talk(t);
+	close_end(&t->in);
+	close_end(&t->out);
+	if (result == CHILD_ENDED)
+		result = await_end(t, pid, wait_status);
+	if (result == CHILD_ENDED)
+		return result;
+	if (result != CHILD_STOPPED)
+		kill(-pid, SIGKILL);
+	*wait_status = wait_for(pid, -pid);
+	return result;
+}
+
+enum child_result child_talk(char *const *argv, const struct child_question *question, struct buf *out, int *wait_status)
+{
+	struct talk t = {.in = -1, .out = -1, .input = question->input, .left = question->size, .answer = out, .max = question->max};
 	int in[2] = {-1, -1}, answer[2] = {-1, -1};
 	pid_t pid = -1;
 
 	if (make_pipe(in) && make_pipe(answer))
-		pid = start(argv, in[0], answer[1]);
+		pid = start(argv, in[0], answer[1], true);
 	close_end(&in[0]);
 	close_end(&answer[1]);
 	t.in = in[1];
 	t.out = answer[0];
-	if (pid >= 0) {
-		fcntl(t.in, F_SETFL, O_NONBLOCK);
-		result = talk(&t);
-		if (result != CHILD_ENDED && result != CHILD_STOPPED)
-			kill(pid, SIGKILL);
-	}
+	t.end = moment_steady_ns() + question->timeout_ms * MS;
+	if (pid >= 0)
+		return talk_to_end(&t, pid, wait_status);
 	close_end(&t.in);
 	close_end(&t.out);
-	if (pid >= 0)
-		*wait_status = wait_for(pid);
-	return result;
+	return CHILD_NONE;
 }

@@ -31,15 +31,23 @@ enum child_result {
 	CHILD_ENDED,   /* *wait_status says how */
 	CHILD_NONE,    /* it cannot be run; it was said why */
 	CHILD_FLOODS,  /* it printed more than `max` bytes, and was killed */
+	CHILD_SLOW,    /* it did not end in time, and was killed */
 	CHILD_STOPPED, /* a signal asked the tool to stop; the command was killed */
 	CHILD_FAILED,  /* memory ran out, or a pipe failed; it was said why */
 };
 
+/* What a command is asked. */
+struct child_question {
+	const void *input; /* its standard input; it need not read it */
+	size_t size;
+	size_t max;        /* bytes that it may print */
+	int64_t timeout_ms; /* that it may take */
+};
+
 /*
- * Run a command with `input` as its standard input, and take what it prints until it has ended and closed standard
- * output. It need not read its input.
+ * Run a command, and take what it prints behind out until it has ended and closed standard output. It has a process group
+ * of its own: when it is killed, so is what it started.
  */
-enum child_result child_talk(char *const *argv, const void *input, size_t size, struct buf *out, size_t max,
-                             int *wait_status);
+enum child_result child_talk(char *const *argv, const struct child_question *question, struct buf *out, int *wait_status);
 
 #endif

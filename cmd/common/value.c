@@ -4,6 +4,8 @@
 
 #include "base/moment.h"
 
+#define DURATION_MAX_MS ((int64_t)36525 * 86400000)
+
 /* Read digits up to the first other byte; false when there are none or they are too many. */
 static bool digits(const char **p, uint64_t *number)
 {
@@ -65,7 +67,7 @@ bool value_duration(const char *text, int64_t *ms)
 	}
 	unit = unit_ms(text);
 	if (unit == 0 || __builtin_mul_overflow((int64_t)whole, unit, &total) ||
-	    __builtin_add_overflow(total, (int64_t)(fraction * (uint64_t)unit / scale), &total))
+	    __builtin_add_overflow(total, (int64_t)(fraction * (uint64_t)unit / scale), &total) || total > DURATION_MAX_MS)
 		return false;
 	*ms = total;
 	return true;

@@ -15,7 +15,7 @@ bool value_fraction(const char *text, uint64_t *part, uint64_t *whole);
 /* Whether it is a time that selectors know: RFC 3339, a date, -15m, -2h, -7d. */
 bool value_time(const char *text);
 
-/* 500ms, 30s, 5m, 2h, 7d, with a fraction or without; milliseconds. */
+/* 500ms, 30s, 5m, 2h, 7d, with a fraction or without, up to a hundred years; milliseconds. */
 bool value_duration(const char *text, int64_t *ms);
 
 /* The place of text among choices ("json|pretty|table"), or -1. */

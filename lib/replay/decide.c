@@ -53,8 +53,8 @@ static int load(struct decide *d, struct evs_error *err)
 {
 	const struct evs_decide_options *o = d->options;
 	struct evs_selector selector = {.aggregate_type = o->aggregate_type};
-	struct walk_options options = {.selector = &selector, .fold = d->fold, .exec = o->exec, .key = o->stream,
-	                               .limit = SOURCE_NO_LIMIT, .stop = o->stop};
+	struct walk_options options = {.selector = &selector, .fold = d->fold, .exec = o->exec, .timeout_ms = o->timeout_ms,
+	                               .key = o->stream, .limit = SOURCE_NO_LIMIT, .stop = o->stop};
 	const struct walk_state *s;
 	struct walk *w = NULL;
 	int status = walk_open(d->store, &options, &w, err);

@@ -143,7 +143,8 @@ static int prepare(struct replay *r, struct evs_error *err)
 	if (status != EVS_OK)
 		return status;
 	r->by_stream = r->fold == NULL || fold_by_stream(r->fold);
-	r->walk_options = (struct walk_options){.selector = &r->selector, .fold = r->fold, .exec = o->exec, .key = o->key,
+	r->walk_options = (struct walk_options){.selector = &r->selector, .fold = r->fold, .exec = o->exec,
+	                                        .timeout_ms = o->timeout_ms, .key = o->key,
 	                                        .with = o->with, .with_size = o->with_size, .stop = o->stop};
 	if (r->by_stream && o->key != NULL && r->selector.stream != NULL && strcmp(o->key, r->selector.stream) != 0)
 		return error_set(err, EVS_USAGE, 0, "the key is the stream: '%s' and '%s' are two", o->key, r->selector.stream);

@@ -137,9 +137,10 @@ static int open_source(struct walk *w, struct evs_error *err)
 static int open_machine(struct walk *w, struct evs_error *err)
 {
 	const struct walk_options *o = w->options;
+	const struct exec_options exec = {.command = o->exec, .timeout_ms = o->timeout_ms, .stop = o->stop};
 
 	if (o->fold == NULL)
-		return exec_new(&(struct exec_options){.command = o->exec, .stop = o->stop}, w->store->names, &w->ask.exec, err);
+		return exec_new(&exec, w->store->names, &w->ask.exec, err);
 	w->run = fold_run_new(o->fold, w->store->names);
 	return w->run != NULL ? EVS_OK : error_nomem(err);
 }

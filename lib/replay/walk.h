@@ -28,7 +28,8 @@ struct walk_state {
 struct walk_options {
 	const struct evs_selector *selector; /* which events of the store count; NULL: all */
 	const struct fold *fold; /* what makes states of events; NULL: */
-	const char *exec;        /* a command does, by stream */
+	const char *exec;        /* a command does, by stream, */
+	int64_t timeout_ms;      /* and may take so long for an answer; 0: 30 s */
 	const char *key;       /* the one state to walk; NULL: all of them. By stream it is the selector's stream */
 	struct source_limit limit;
 	const uint64_t *without; /* positions of events that did not happen, ascending */
