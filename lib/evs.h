@@ -238,6 +238,18 @@ void evs_read_free(struct evs_read *r); /* NULL is fine */
 /* One event as text: owned by the caller (free). *size without the terminating 0. NULL: out of memory or damaged. */
 char *evs_event_text(struct evs_store *store, const struct evs_event *event, enum evs_format format, size_t *size);
 
+enum evs_field {
+	EVS_FIELD_TYPE, EVS_FIELD_ID, EVS_FIELD_TIMESTAMP, EVS_FIELD_STREAM, EVS_FIELD_AGGREGATE_TYPE, EVS_FIELD_SOURCE,
+	EVS_FIELD_CORRELATION, EVS_FIELD_CAUSATION
+};
+#define EVS_FIELD_SCRATCH 36
+
+/*
+ * A field of an event's envelope, its *size bytes not terminated; borrowed from the event, the store or scratch, which has
+ * EVS_FIELD_SCRATCH bytes. NULL: the event has none, or is damaged.
+ */
+const char *evs_event_field(struct evs_store *store, const struct evs_event *event, enum evs_field field, char *scratch, size_t *size);
+
 /* ----------------------------------------------------------------- project */
 
 enum evs_on_failure {
@@ -497,6 +509,163 @@ struct evs_decide_options {
  * stream), EVS_USAGE, EVS_AMBIGUOUS, EVS_INTERRUPTED, EVS_FULL, EVS_IO, EVS_NOMEM, EVS_CORRUPT.
  */
 int evs_decide(struct evs_store *store, const struct evs_decide_options *options, struct evs_error *err);
+
+/* ----------------------------------------------------------------- consume */
+
+/* The least upper bounds by which the times that handlers take are counted. */
+#define EVS_DURATIONS 14
+extern const int64_t evs_durations_us[EVS_DURATIONS];
+
+/* What becomes of an event when its last try has failed. */
+enum evs_give_up {
+	EVS_GIVE_UP_DLQ,  /* it goes to the dead letters */
+	EVS_GIVE_UP_PARK, /* so do all later events of its stream, behind it, until it is sent again and succeeds */
+	EVS_GIVE_UP_STOP, /* the group stops before it */
+};
+
+/* How a group is to be consumed. Borrowed until evs_consume_free. */
+struct evs_consume_options {
+	const char *group;         /* 1 to 200 bytes of UTF-8 without control characters; a new one begins at the first event */
+	const struct evs_selector *selector; /* which events; no limit, last or reverse; NULL: all */
+	bool follow;               /* go on with the events that come */
+	uint64_t in_hand;          /* how many events may be in hand at once, from 1 */
+	bool together;             /* also several of one stream: they are handled in the order in which they were given */
+	uint64_t max_retries;      /* tries after the first */
+	int64_t initial_delay_ms;  /* before the second try, */
+	double backoff;            /* times this for each further one, */
+	int64_t max_delay_ms;      /* at most this; a part by chance comes off or on */
+	enum evs_give_up give_up;
+	bool emits;                /* what handlers print are events: evs_consume_done is given lines */
+	const char *setup;         /* how it is run, a JSON object that is kept with the group; NULL: it stays as it is */
+	/* Called when it is on disk that an event went to the dead letters. */
+	void (*on_dead)(void *context, uint64_t position, const char *reason);
+	void *context;
+};
+
+/* An event in hand. */
+struct evs_work {
+	uint64_t ticket;           /* to say what became of it */
+	struct evs_event event;    /* bytes are borrowed until the next call of evs_consume_next */
+	uint64_t attempt;          /* which try this is, from 1 */
+	uint64_t stream;           /* the same number for events of one stream, 0: in none */
+};
+
+/* How a try failed. Borrowed until return. */
+struct evs_failure {
+	const char *reason;        /* a line */
+	int exit_status;           /* of the handler, -1: it has none */
+	int signal;                /* that ended it, 0: none */
+	const char *output;        /* the end of what it wrote to standard error */
+	size_t output_size;
+	int64_t took_us;
+	bool hopeless;             /* do not try again */
+};
+
+struct evs_consume;
+
+/*
+ * Become a member of a group, which shares its events with the other members, in any process: an event is in one hand at
+ * a time, those of one stream in order. When a member's process ends, whatever way, the others go on with its events.
+ *
+ *   store  open for writing; borrowed until evs_consume_free, as are the options
+ *   out    owned by the caller (evs_consume_free)
+ *
+ * EVS_OK; EVS_USAGE: options make no sense; EVS_CHANGED: another member has other selectors; EVS_AMBIGUOUS, EVS_IO,
+ * EVS_NOMEM, EVS_CORRUPT.
+ */
+int evs_consume_new(struct evs_store *store, const struct evs_consume_options *options, struct evs_consume **out,
+                    struct evs_error *err);
+
+/* Leave. What is in hand, and what was done since the last commit, is given to others again. NULL is fine. */
+void evs_consume_free(struct evs_consume *c);
+
+/*
+ * Take the next event in hand. EVS_OK; EVS_END: there is none to be had now, see evs_consume_wait; EVS_BAD_EVENT: the
+ * group is stopped, or `where` makes no sense of an event; EVS_IO, EVS_FULL, EVS_NOMEM, EVS_CORRUPT.
+ */
+int evs_consume_next(struct evs_consume *c, struct evs_work *work, struct evs_error *err);
+
+/*
+ * An event was handled, took_us long. What it gave rise to is appended in the transaction that says so.
+ *
+ *   lines, size  events, as append takes them; size 0: none. They are given the correlationId of the event and its
+ *                eventId as causationId where they lack these
+ *
+ * EVS_OK; EVS_BAD_EVENT: a line is no event, and the event is still in hand; EVS_NOMEM.
+ */
+int evs_consume_done(struct evs_consume *c, uint64_t ticket, int64_t took_us, const char *lines, size_t size, struct evs_error *err);
+
+/* A try failed: the event is tried again later, or given up. EVS_OK, EVS_NOMEM. */
+int evs_consume_fail(struct evs_consume *c, uint64_t ticket, const struct evs_failure *failure, struct evs_error *err);
+
+/*
+ * Give an event back: it is taken in hand again when it is its turn. With `together`, those of a stream that were taken
+ * behind one that failed are given back, in order, before evs_consume_next is called. EVS_OK, EVS_NOMEM.
+ */
+int evs_consume_return(struct evs_consume *c, uint64_t ticket, struct evs_error *err);
+
+/*
+ * Commit what was done and failed, if it is time; now: in any case. Call it when evs_consume_wait says so, and often.
+ * EVS_OK; EVS_BAD_EVENT: the group is stopped now, err says at which event and why; EVS_FULL, EVS_IO, EVS_NOMEM, ...
+ */
+int evs_consume_commit(struct evs_consume *c, bool now, struct evs_error *err);
+
+/* How many milliseconds at most until evs_consume_commit and evs_consume_next are to be called again; -1: when there is something new. */
+int evs_consume_wait(const struct evs_consume *c);
+
+/* A descriptor that can be read when the store was changed: call evs_consume_changed then, and evs_consume_next. */
+int evs_consume_fd(const struct evs_consume *c);
+void evs_consume_changed(struct evs_consume *c);
+
+/* Whether all is done that there was to do when it began; with `follow` never. */
+bool evs_consume_over(const struct evs_consume *c);
+
+/* How many events this member has handled, had tried again, and given up; committed. */
+struct evs_consume_result {
+	uint64_t handled, retried, dead, emitted;
+};
+void evs_consume_result(const struct evs_consume *c, struct evs_consume_result *result);
+
+/* ------------------------------------------------------------------- group */
+
+/* How a group is. Borrowed until the callback returns. */
+struct evs_group {
+	const char *name;
+	size_t name_size;
+	const char *setup;         /* how it was last run, a JSON object; NULL: not said */
+	const char *selectors;     /* likewise which events it takes */
+	uint64_t position;         /* every event up to it is done with, but for those that wait */
+	uint64_t first_unfinished; /* the oldest event that is not done with: one that waits, or position + 1; 0: none */
+	uint64_t lag_events;       /* events behind position */
+	int64_t lag_us;            /* how long the oldest of those has been there */
+	uint64_t handled, retried, dead, emitted, waiting, parked; /* events; see struct evs_consume_result */
+	uint64_t letters;          /* of its dead letters that are there */
+	uint64_t stuck;            /* the event that stopped it; 0: none */
+	const char *reason;        /* why; NULL: none */
+	int64_t made_us, moved_us;
+	uint64_t durations[EVS_DURATIONS + 1]; /* handlers that took at most evs_durations_us, the last: longer */
+	int64_t took_us;           /* all of them together */
+	const uint64_t *members;   /* process ids; 0: one that is not known */
+	size_t n_members;
+};
+
+/*
+ * Call each for every group in order of the name, or for the one of `name` (NULL: all). EVS_OK; EVS_END: there is no such
+ * group; EVS_INTERRUPTED: each returned non-zero; EVS_IO, EVS_NOMEM, EVS_CORRUPT.
+ */
+int evs_group_list(struct evs_store *store, const char *name, int (*each)(void *context, const struct evs_group *group),
+                   void *context, struct evs_error *err);
+
+/*
+ * Set a group to a position: the next event that it handles is the one behind it. What waits is forgotten, and a stop
+ * lifted; dead letters stay. *before: where it was. dry_run: say that alone.
+ * EVS_OK; EVS_END: there is no such group; EVS_BUSY: it has members; EVS_FULL, EVS_IO, EVS_NOMEM, EVS_CORRUPT.
+ */
+int evs_group_reset(struct evs_store *store, const char *name, uint64_t position, bool dry_run, uint64_t *before,
+                    struct evs_error *err);
+
+/* Remove a group; dead letters stay. Likewise. */
+int evs_group_drop(struct evs_store *store, const char *name, struct evs_error *err);
 
 /* ------------------------------------------------------------ look after it */
 

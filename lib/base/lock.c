@@ -96,6 +96,8 @@ enum lock_status lock_set_open(const char *path, struct lock_set **out)
 	if (s == NULL)
 		return LOCK_FAILED;
 	s->fd = open(path, O_RDWR | O_CLOEXEC);
+	if (s->fd < 0)
+		s->fd = open(path, O_RDONLY | O_CLOEXEC); /* enough to look */
 	if (s->fd < 0) {
 		free(s);
 		return LOCK_FAILED;

@@ -32,7 +32,10 @@ enum lock_status lock_look(const char *path, uint64_t number);
 
 struct lock_set;
 
-/* Begin with none. LOCK_OK: *out is owned by the caller (lock_set_close, which releases them all); LOCK_FAILED. */
+/*
+ * Begin with none; of a file that cannot be written none can be taken. LOCK_OK: *out is owned by the caller
+ * (lock_set_close, which releases them all); LOCK_FAILED.
+ */
 enum lock_status lock_set_open(const char *path, struct lock_set **out);
 void lock_set_close(struct lock_set *s); /* NULL is fine */
 

@@ -11,6 +11,7 @@
 
 #include "base/error.h"
 #include "base/moment.h"
+#include "store/append.h"
 #include "store/commit.h"
 
 enum {
@@ -153,6 +154,19 @@ void evs_append_free(struct evs_append *a)
 	query_free(a->query);
 	parse_rules_release(&a->parse);
 	free(a);
+}
+
+void append_with(struct evs_append *a, int (*with)(void *context, struct kv_txn *txn, struct store_state *state, struct evs_error *err),
+                 void *context)
+{
+	a->rules.with = with;
+	a->rules.with_context = context;
+}
+
+void append_cause(struct evs_append *a, const char *correlation, const char *causation)
+{
+	a->parse.fill[NAME_CORRELATION_ID] = correlation;
+	a->parse.fill[NAME_CAUSATION_ID] = causation;
 }
 
 void evs_append_result(const struct evs_append *a, struct evs_append_result *result)

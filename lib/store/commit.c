@@ -653,11 +653,13 @@ int commit_end(struct commit *c, bool last, struct evs_error *err)
 		return EVS_OK;
 	if (c->rules->whole && !last)
 		return flush_part(c, err);
-	if (c->open.events == 0 && c->open.rejected == 0 && (c->failed || name_count(c->store->names) == c->names_before)) {
+	if (c->open.events == 0 && c->open.rejected == 0 && c->rules->with == NULL && (c->failed || name_count(c->store->names) == c->names_before)) {
 		kv_abort(c->txn); /* duplicates alone: nothing to write */
 		c->txn = NULL;
 	} else {
-		status = flush(c, !last, err);
+		status = c->rules->with == NULL ? EVS_OK : c->rules->with(c->rules->with_context, c->txn, &c->state, err);
+		if (status == EVS_OK)
+			status = flush(c, !last, err);
 		if (status != EVS_OK)
 			return status;
 		status = kv_commit(c->txn, err);

@@ -24,6 +24,9 @@ struct commit_rules {
 	void (*on_reject)(void *context, uint64_t line, const char *message);
 	int (*on_receipt)(void *context, const struct evs_receipt *receipt);
 	void *context;
+	/* Called in each transaction before it is committed, which it keeps from that where it fails; NULL: none. */
+	int (*with)(void *context, struct kv_txn *txn, struct store_state *state, struct evs_error *err);
+	void *with_context;
 };
 
 /* rules are borrowed until commit_free. */

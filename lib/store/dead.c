@@ -6,25 +6,79 @@
 
 enum { DEAD_VERSION = 1 };
 
-int dead_put(struct kv_txn *txn, struct store_state *state, const struct dead *d, struct evs_error *err)
+/* Write a dead letter as it is stored. */
+static bool encode(struct buf *value, const struct dead *d)
 {
-	struct store_key key = store_key(state->next_dead);
 	uint8_t head[2 + 8 + 2 * VARINT_MAX], *p = head;
-	struct buf value = {0};
-	int status;
 
 	*p++ = DEAD_VERSION;
 	*p++ = (uint8_t)d->kind;
 	put64(p, (uint64_t)d->recorded_us);
 	p = put_varint(p + 8, d->line);
 	p = put_varint(p, d->reason_size);
-	buf_put(&value, head, (size_t)(p - head));
-	buf_put(&value, d->reason, d->reason_size);
-	buf_put(&value, d->bytes, d->size);
-	status = value.failed ? error_nomem(err) :
-	                        kv_append(txn, KV_DEAD, key.bytes, sizeof key.bytes, value.data, value.size, err);
+	buf_put(value, head, (size_t)(p - head));
+	buf_put(value, d->reason, d->reason_size);
+	buf_put(value, d->bytes, d->size);
+	return !value->failed;
+}
+
+int dead_put(struct kv_txn *txn, struct store_state *state, const struct dead *d, struct evs_error *err)
+{
+	struct store_key key = store_key(state->next_dead);
+	struct buf value = {0};
+	int status = !encode(&value, d) ? error_nomem(err) :
+	                                  kv_append(txn, KV_DEAD, key.bytes, sizeof key.bytes, value.data, value.size, err);
+
 	buf_free(&value);
 	if (status == EVS_OK)
 		state->next_dead++;
 	return status;
+}
+
+int dead_replace(struct kv_txn *txn, uint64_t number, const struct dead *d, struct evs_error *err)
+{
+	struct store_key key = store_key(number);
+	struct buf value = {0};
+	int status = !encode(&value, d) ? error_nomem(err) :
+	                                  kv_put(txn, KV_DEAD, key.bytes, sizeof key.bytes, value.data, value.size, err);
+
+	buf_free(&value);
+	return status;
+}
+
+bool dead_decode(struct kv_bytes value, struct dead *d)
+{
+	const uint8_t *p = value.data, *end = p + value.size;
+	uint64_t reason;
+
+	if (value.size < 10 || p[0] != DEAD_VERSION || p[1] < DEAD_LINE || p[1] > DEAD_EVENT)
+		return false;
+	d->kind = (enum dead_kind)p[1];
+	d->recorded_us = (int64_t)get64(p + 2);
+	if ((p = get_varint(p + 10, end, &d->line)) == NULL || (p = get_varint(p, end, &reason)) == NULL ||
+	    reason > (uint64_t)(end - p))
+		return false;
+	d->reason = (const char *)p;
+	d->reason_size = reason;
+	d->bytes = p + reason;
+	d->size = (size_t)(end - p) - reason;
+	return true;
+}
+
+int dead_get(struct kv_txn *txn, uint64_t number, struct dead *d, struct evs_error *err)
+{
+	struct store_key key = store_key(number);
+	struct kv_bytes value;
+	int status = kv_get(txn, KV_DEAD, key.bytes, sizeof key.bytes, &value, err);
+
+	if (status == EVS_OK && !dead_decode(value, d))
+		return error_set(err, EVS_CORRUPT, 0, "dead letter %llu is damaged", (unsigned long long)number);
+	return status;
+}
+
+int dead_delete(struct kv_txn *txn, uint64_t number, struct evs_error *err)
+{
+	struct store_key key = store_key(number);
+
+	return kv_delete(txn, KV_DEAD, key.bytes, sizeof key.bytes, err);
 }

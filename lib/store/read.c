@@ -9,7 +9,7 @@
 #include "base/moment.h"
 #include "base/pool.h"
 #include "base/watch.h"
-#include "event/cloudevent.h"
+#include "event/format.h"
 #include "event/fields.h"
 #include "store/load.h"
 #include "store/read.h"
@@ -254,34 +254,6 @@ uint64_t evs_read_position(const struct evs_read *r)
 
 /* ---- what becomes of an event ---- */
 
-static bool render_one(struct evs_read *r, struct buf *out, const struct record *record)
-{
-	const struct names *names = r->store->names;
-	size_t start;
-
-	switch (r->format) {
-	case EVS_JSON:
-		return render_event(out, names, record);
-	case EVS_DATA:
-		return render_data(out, names, record);
-	case EVS_MSGPACK:
-		return render_msgpack(out, names, record);
-	case EVS_CLOUDEVENTS:
-		return cloudevent_render(out, names, record);
-	case EVS_FIELDS:
-		return fields_render(out, names, r->fields, record);
-	case EVS_PRETTY:
-	case EVS_PRETTY_COLOUR:
-		break;
-	}
-	struct buf json = {0};
-	start = out->size;
-	if (render_event(&json, names, record))
-		render_pretty(out, json.data, json.size, r->format == EVS_PRETTY_COLOUR);
-	buf_free(&json);
-	return out->size > start && !out->failed;
-}
-
 static bool take_text(void *context, const struct record *record)
 {
 	struct slot *slot = context;
@@ -292,7 +264,7 @@ static bool take_text(void *context, const struct record *record)
 	}
 	if (!array_grow(&slot->ends, &slot->ends_cap, slot->n, sizeof *slot->ends))
 		return false;
-	if (!render_one(slot->read, &slot->out, record)) {
+	if (!format_event(&slot->out, slot->read->store->names, slot->read->format, slot->read->fields, record)) {
 		if (!slot->out.failed)
 			slot->status = error_set(&slot->err, EVS_CORRUPT, 0, "the event at position %llu is damaged",
 			                         (unsigned long long)record->position);
@@ -604,23 +576,4 @@ int evs_read_more(struct evs_read *r, int wait_ms, struct evs_error *err)
 		if (watch_wait(r->watch, wait_ms < 0 ? -1 : left > INT32_MAX ? INT32_MAX : (int)left) < 0)
 			return errno == EINTR ? error_set(err, EVS_INTERRUPTED, 0, "interrupted") : error_set(err, EVS_IO, errno, "cannot watch the store");
 	}
-}
-
-/* ---- one event ---- */
-
-char *evs_event_text(struct evs_store *store, const struct evs_event *event, enum evs_format format, size_t *size)
-{
-	struct evs_read as = {.store = store, .format = format};
-	struct record record = {event->position, event->revision, event->recorded_us, event->packed, (uint32_t)event->packed_size};
-	struct buf out = {0};
-
-	if (format == EVS_FIELDS || !render_one(&as, &out, &record)) {
-		buf_free(&out);
-		return NULL;
-	}
-	*size = out.size;
-	buf_byte(&out, 0);
-	if (out.failed)
-		buf_free(&out);
-	return (char *)out.data;
 }

@@ -1,0 +1,65 @@
+/* A group's events at work: what the ways to hand them to a command have in common. */
+#ifndef EVS_CMD_WORK_H
+#define EVS_CMD_WORK_H
+
+#include "common/handler.h"
+#include "evs.h"
+
+struct job {
+	struct evs_store *store;
+	struct evs_consume *consume;
+	const char *path, *group;
+	char *const *command;
+	bool emit;
+	int64_t timeout_ms;    /* 0: none */
+	size_t concurrency;    /* handlers at a time */
+	size_t batch;          /* events a run */
+	bool has_limit;
+	uint64_t left;         /* of the limit */
+	int64_t stopped_ns;    /* when a signal was seen; 0: none was */
+};
+
+/* Each takes events until all is done or a signal came: EVS_OK; EVS_INTERRUPTED; or a failure. */
+int work_each(struct job *job, struct evs_error *err);  /* a process an event */
+int work_batch(struct job *job, struct evs_error *err); /* a process for several */
+int work_lines(struct job *job, struct evs_error *err); /* one process, a line an event */
+int work_print(struct job *job, struct evs_error *err); /* none: they are printed */
+
+/* ---- for these ---- */
+
+/* Whether to take no more: a signal came. */
+bool work_stopping(struct job *job);
+
+/* evs_consume_next, but for a signal and the limit. */
+int work_next(struct job *job, struct evs_work *work, struct evs_error *err);
+
+/* Whether nothing is to come. */
+bool work_is_over(const struct job *job);
+
+/* The environment of a handler. Zeroed memory with job set is ready. */
+struct environment {
+	const struct job *job;
+	struct buf text;
+	char **list;
+	size_t cap;
+};
+
+/* Set EVS_* for an event, or for a batch that begins with it. NULL: memory ran out. Borrowed until the next call. */
+char *const *environment_of(struct environment *e, const struct evs_work *work, size_t batch, uint64_t last);
+void environment_release(struct environment *e);
+
+/*
+ * Sleep until something happens to handlers, the store or what is due, and do what handlers need.
+ * EVS_OK; EVS_IO, EVS_NOMEM.
+ */
+int work_wait(struct job *job, struct handler *handlers, size_t n, struct evs_error *err);
+
+/* After a signal: whether handlers have had their time; those that have are asked to end, then made to. */
+void work_hurry(struct job *job, struct handler *handlers, size_t n);
+
+/* Whether a handler that has ended says that it succeeded; else failure says how. text must last as long as that. */
+bool work_succeeded(const struct job *job, const struct handler *h, char text[HANDLER_HOW], struct evs_failure *failure);
+
+int64_t work_took_us(const struct handler *h);
+
+#endif

@@ -1,0 +1,119 @@
+#include "consume/letter.h"
+
+#include "base/bytes.h"
+#include "base/error.h"
+
+enum { LETTER_VERSION = 1, FIXED = 1 + 1 + 8, PARKED = 1, KEY = 4 + 8 };
+
+static void put(struct buf *b, uint64_t v)
+{
+	if (buf_room(b, VARINT_MAX))
+		b->size = (size_t)(put_varint(b->data + b->size, v) - b->data);
+}
+
+static void put_bytes(struct buf *b, const void *bytes, size_t size)
+{
+	put(b, size);
+	buf_put(b, bytes, size);
+}
+
+void letter_encode(struct buf *out, const struct letter *l)
+{
+	uint8_t fixed[FIXED] = {LETTER_VERSION, l->parked ? PARKED : 0};
+
+	put64(fixed + 2, l->stream);
+	buf_put(out, fixed, sizeof fixed);
+	put_bytes(out, l->group.text, l->group.size);
+	put(out, l->tries);
+	put_bytes(out, l->list, l->list_size);
+	put_bytes(out, l->edited.text, l->edited.size);
+}
+
+static bool take_bytes(const uint8_t **p, const uint8_t *end, struct span *out)
+{
+	uint64_t size;
+
+	if ((*p = get_varint(*p, end, &size)) == NULL || size > (uint64_t)(end - *p))
+		return false;
+	*out = (struct span){(const char *)*p, size};
+	*p += size;
+	return true;
+}
+
+bool letter_decode(const uint8_t *bytes, size_t size, struct letter *l)
+{
+	const uint8_t *p = bytes + FIXED, *end = bytes + size;
+	struct span list;
+
+	if (size < FIXED || bytes[0] != LETTER_VERSION || bytes[1] > PARKED)
+		return false;
+	*l = (struct letter){.parked = bytes[1] == PARKED, .stream = get64(bytes + 2)};
+	if (!take_bytes(&p, end, &l->group) || (p = get_varint(p, end, &l->tries)) == NULL || !take_bytes(&p, end, &list) ||
+	    !take_bytes(&p, end, &l->edited))
+		return false;
+	l->list = (const uint8_t *)list.text;
+	l->list_size = list.size;
+	return p == end;
+}
+
+/* ---- parked streams ---- */
+
+static void key_of(uint32_t group, uint64_t stream, uint8_t key[KEY])
+{
+	put32(key, group);
+	put64(key + 4, stream);
+}
+
+int letter_parked(struct kv_txn *txn, uint32_t group, uint64_t stream, uint64_t *n, struct evs_error *err)
+{
+	struct kv_bytes value;
+	uint8_t key[KEY];
+	int status;
+
+	*n = 0;
+	key_of(group, stream, key);
+	status = kv_get(txn, KV_PARKED, key, KEY, &value, err);
+	if (status == EVS_OK && value.size != sizeof *n)
+		return error_set(err, EVS_CORRUPT, 0, "the record of a parked stream is damaged");
+	if (status == EVS_OK)
+		*n = get64(value.data);
+	return status == EVS_END ? EVS_OK : status;
+}
+
+int letter_set_parked(struct kv_txn *txn, uint32_t group, uint64_t stream, uint64_t n, struct evs_error *err)
+{
+	uint8_t key[KEY], value[8];
+	int status;
+
+	key_of(group, stream, key);
+	put64(value, n);
+	if (n > 0)
+		return kv_put(txn, KV_PARKED, key, KEY, value, sizeof value, err);
+	status = kv_delete(txn, KV_PARKED, key, KEY, err);
+	return status == EVS_END ? EVS_OK : status;
+}
+
+int letter_clear_parked(struct kv_txn *txn, uint32_t group, struct evs_error *err)
+{
+	uint8_t first[KEY];
+	struct kv_bytes key, value;
+	struct kv_cursor *c;
+	int status;
+
+	key_of(group, 0, first);
+	do {
+		key = (struct kv_bytes){first, KEY};
+		status = kv_cursor_open(txn, KV_PARKED, &c, err);
+		if (status != EVS_OK)
+			return status;
+		status = kv_move(c, KV_AT_OR_AFTER, &key, &value, err);
+		if (status == EVS_OK && memcmp(key.data, first, 4) != 0)
+			status = EVS_END;
+		if (status == EVS_OK)
+			memcpy(first, key.data, KEY);
+		kv_cursor_close(c);
+		if (status == EVS_OK)
+			status = kv_delete(txn, KV_PARKED, first, KEY, err);
+	} while (status == EVS_OK);
+	return status == EVS_END ? EVS_OK : status;
+}

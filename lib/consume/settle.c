@@ -1,0 +1,429 @@
+/* Outcomes and positions on their way into the store, together. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/error.h"
+#include "base/moment.h"
+#include "consume/consume.h"
+#include "consume/letter.h"
+#include "consume/tries.h"
+#include "store/append.h"
+
+/* An item, and the order in which they were taken. */
+struct numbered {
+	uint64_t number;
+	uint32_t at;
+};
+
+/* A commit under way. */
+struct settling {
+	struct evs_consume *c;
+	struct numbered *items;
+	size_t n, cap;
+	bool emits;
+	bool moved;           /* some position moves */
+	uint64_t to[GROUP_SLOTS]; /* of slots that are held */
+	/* What is added to the group. */
+	struct evs_consume_result add;
+	uint64_t position;    /* of the group, then */
+};
+
+/* ---- what can be committed ---- */
+
+static bool note(struct settling *s, uint32_t at)
+{
+	if (!array_grow(&s->items, &s->cap, s->n, sizeof *s->items))
+		return false;
+	s->items[s->n++] = (struct numbered){s->c->items.list[at].number, at};
+	s->emits |= s->c->items.list[at].text_size > 0;
+	return true;
+}
+
+/* Where a slot's position would be when its line begins with an item; ITEM_NONE: it is empty. */
+static uint64_t position_before(const struct evs_consume *c, unsigned slot, uint32_t first)
+{
+	return first == ITEM_NONE ? c->slots[slot].taken : c->items.list[first].position - 1;
+}
+
+/* Find what is done of slots' lines, and of what waited; no more than `most`. */
+static bool find(struct settling *s, size_t most)
+{
+	struct evs_consume *c = s->c;
+	uint32_t at;
+
+	for (unsigned i = 0; i < GROUP_SLOTS; i++) {
+		if (!c->slots[i].held)
+			continue;
+		for (at = c->items.slots[i].first; at != ITEM_NONE && c->items.list[at].state == ITEM_DONE && s->n < most; at = c->items.list[at].next)
+			if (!note(s, at))
+				return false;
+		s->to[i] = position_before(c, i, at);
+		s->moved |= s->to[i] > c->positions[i];
+	}
+	for (at = 0; at < c->items.n && s->n < most; at++)
+		if (c->items.list[at].state == ITEM_DONE && c->items.list[at].waited && !note(s, at))
+			return false;
+	return true;
+}
+
+/* Events are emitted in the order in which their causes were taken. */
+static int by_number(const void *a, const void *b)
+{
+	const struct numbered *x = a, *y = b;
+
+	return (x->number > y->number) - (x->number < y->number);
+}
+
+/* ---- one outcome ---- */
+
+static void count_time(struct group *g, int64_t took_us)
+{
+	unsigned i = 0;
+
+	while (i < EVS_DURATIONS && took_us > evs_durations_us[i])
+		i++;
+	g->buckets[i]++;
+	g->took_us += took_us;
+}
+
+/* What is known of the tries of an item, the one that failed now included. */
+static int list_tries(struct evs_consume *c, struct kv_txn *txn, const struct item *item, struct buf *list, struct evs_error *err)
+{
+	struct wait w;
+	int status = item->waited ? wait_get(txn, c->number, item->slot, item->position, &w, err) : EVS_END;
+
+	list->size = 0;
+	if (status == EVS_OK)
+		buf_put(list, w.list, w.list_size);
+	else if (status != EVS_END)
+		return status;
+	buf_put(list, item->tried, item->tried_size);
+	return list->failed ? error_nomem(err) : EVS_OK;
+}
+
+/* It is to be tried again, or waits behind one that is. */
+static int put_wait(struct evs_consume *c, struct kv_txn *txn, struct group *g, const struct item *item, struct buf *list, struct evs_error *err)
+{
+	bool behind = item->outcome == OUTCOME_BEHIND;
+	const struct wait w = {.slot = item->slot, .position = item->position, .stream = item->stream, .tries = behind ? 0 : item->attempt,
+	                       .due_us = item->due_us, .list = list->data, .list_size = list->size};
+
+	g->waiting += !item->waited;
+	return wait_put(txn, c->number, &w, err);
+}
+
+static int take_wait(struct evs_consume *c, struct kv_txn *txn, struct group *g, const struct item *item, struct evs_error *err)
+{
+	if (!item->waited)
+		return EVS_OK;
+	g->waiting -= g->waiting > 0;
+	if (g->stuck == item->position) {
+		g->stuck = 0;
+		free(g->reason);
+		g->reason = NULL;
+	}
+	return wait_delete(txn, c->number, item->slot, item->position, err);
+}
+
+static int put_letter(struct evs_consume *c, struct kv_txn *txn, struct store_state *state, struct group *g, const struct item *item,
+                      const struct buf *list, struct evs_error *err)
+{
+	bool parked = item->outcome == OUTCOME_PARKED;
+	const struct letter letter = {.group = {c->options.group, strlen(c->options.group)}, .stream = item->stream, .parked = parked,
+	                              .tries = item->attempt, .list = list->data, .list_size = list->size};
+	struct buf bytes = {0};
+	uint64_t n = 0;
+	int status = EVS_OK;
+
+	letter_encode(&bytes, &letter);
+	if (bytes.failed)
+		status = error_nomem(err);
+	if (status == EVS_OK && parked)
+		status = letter_parked(txn, c->number, item->stream, &n, err);
+	if (status == EVS_OK && parked)
+		status = letter_set_parked(txn, c->number, item->stream, n + 1, err);
+	if (status == EVS_OK)
+		status = dead_put(txn, state, &(struct dead){.kind = DEAD_EVENT, .recorded_us = moment_now_us(), .line = item->position,
+		                                             .reason = item->text, .reason_size = strlen(item->text),
+		                                             .bytes = bytes.data, .size = bytes.size}, err);
+	g->parked += parked;
+	g->dead++;
+	buf_free(&bytes);
+	return status;
+}
+
+static uint64_t count_lines(const char *text, size_t size)
+{
+	uint64_t n = 0;
+
+	for (const char *p = text, *end = text + size, *next; p < end; p = next) {
+		next = memchr(p, '\n', (size_t)(end - p));
+		next = next == NULL ? end : next + 1;
+		n += strspn(p, " \t\r\n") < (size_t)(next - p);
+	}
+	return n;
+}
+
+static int apply(struct settling *s, struct kv_txn *txn, struct store_state *state, struct group *g, const struct item *item,
+                 struct buf *list, struct evs_error *err)
+{
+	struct evs_consume *c = s->c;
+	int status = EVS_OK;
+
+	if (item->outcome == OUTCOME_HANDLED || item->tried != NULL)
+		count_time(g, item->took_us);
+	if (item->outcome == OUTCOME_HANDLED) {
+		s->add.handled++;
+		s->add.emitted += count_lines(item->text, item->text_size);
+		return take_wait(c, txn, g, item, err);
+	}
+	status = list_tries(c, txn, item, list, err);
+	if (status != EVS_OK)
+		return status;
+	if (item->outcome == OUTCOME_RETRY || item->outcome == OUTCOME_BEHIND) {
+		s->add.retried += item->outcome == OUTCOME_RETRY;
+		return put_wait(c, txn, g, item, list, err);
+	}
+	s->add.dead++;
+	status = take_wait(c, txn, g, item, err);
+	return status == EVS_OK ? put_letter(c, txn, state, g, item, list, err) : status;
+}
+
+/* ---- the transaction ---- */
+
+static int set_text(char **text, const char *to, struct evs_error *err)
+{
+	free(*text);
+	*text = to == NULL ? NULL : strdup(to);
+	return to != NULL && *text == NULL ? error_nomem(err) : EVS_OK;
+}
+
+/* Have the group say all of it. */
+static int fill(struct settling *s, struct kv_txn *txn, struct store_state *state, struct group *g, struct evs_error *err)
+{
+	struct evs_consume *c = s->c;
+	struct buf list = {0};
+	int status = EVS_OK;
+
+	s->add = (struct evs_consume_result){0};
+	for (unsigned i = 0; i < GROUP_SLOTS; i++)
+		if (c->slots[i].held && s->to[i] > g->positions[i])
+			g->positions[i] = s->to[i];
+	for (size_t i = 0; i < s->n && status == EVS_OK; i++)
+		status = apply(s, txn, state, g, &c->items.list[s->items[i].at], &list, err);
+	buf_free(&list);
+	g->handled += s->add.handled;
+	g->retried += s->add.retried;
+	g->emitted += s->add.emitted;
+	g->moved_us = moment_now_us();
+	s->position = group_position(g);
+	if (status == EVS_OK && c->stuck != 0) {
+		g->stuck = c->stuck;
+		status = set_text(&g->reason, c->stuck_why.message, err);
+	}
+	if (status == EVS_OK && c->options.setup != NULL)
+		status = set_text(&g->setup, c->options.setup, err);
+	if (status == EVS_OK)
+		status = set_text(&g->selectors, (const char *)c->selectors.data, err);
+	return status;
+}
+
+static int write_group(void *context, struct kv_txn *txn, struct store_state *state, struct evs_error *err)
+{
+	struct settling *s = context;
+	const char *name = s->c->options.group;
+	struct group g;
+	int status = group_get(txn, name, &g, err);
+
+	if (status == EVS_END)
+		return error_set(err, EVS_USAGE, 0, "group '%s' was removed while it was consumed", name);
+	if (status == EVS_OK)
+		status = fill(s, txn, state, &g, err);
+	if (status == EVS_OK)
+		status = group_put(txn, name, &g, err);
+	group_release(&g);
+	return status;
+}
+
+/* Append what is emitted in the same transaction. */
+static int write_with_events(struct settling *s, struct evs_error *err)
+{
+	const struct evs_append_options options = {.expect = EVS_EXPECT_ANY, .atomic = true};
+	struct evs_consume *c = s->c;
+	struct evs_append *a;
+	int status = evs_append_new(c->store, &options, &a, err);
+
+	if (status != EVS_OK)
+		return status;
+	append_with(a, write_group, s);
+	for (size_t i = 0; i < s->n && status == EVS_OK; i++) {
+		const struct item *item = &c->items.list[s->items[i].at];
+		if (item->outcome != OUTCOME_HANDLED || item->text_size == 0)
+			continue;
+		append_cause(a, item->cause + strlen(item->cause) + 1, item->cause);
+		status = evs_append_lines(a, item->text, item->text_size, err);
+	}
+	if (status == EVS_OK)
+		status = evs_append_finish(a, err);
+	evs_append_free(a);
+	return status;
+}
+
+static int write_alone(struct settling *s, struct evs_error *err)
+{
+	struct store_state state;
+	struct kv_txn *txn;
+	int status = store_begin(s->c->store, true, &txn, &state, err);
+
+	if (status != EVS_OK)
+		return status;
+	status = write_group(s, txn, &state, err);
+	if (status == EVS_OK)
+		status = store_put_state(txn, &state, err);
+	if (status == EVS_OK) {
+		status = kv_commit(txn, err);
+		if (status == EVS_OK)
+			kv_notify(s->c->store->kv);
+		return status;
+	}
+	kv_abort(txn);
+	return status;
+}
+
+/* ---- afterwards ---- */
+
+/* What a committed outcome means for what waits. */
+static void settle_wait(struct evs_consume *c, const struct item *item)
+{
+	struct waiting *w = waits_find(&c->waits, item->slot, item->position);
+
+	if (w != NULL && (item->outcome == OUTCOME_RETRY || item->outcome == OUTCOME_BEHIND)) {
+		w->stored = true;
+		w->taken = false;
+		waits_look(&c->waits);
+	} else if (w != NULL) {
+		waits_remove(&c->waits, item->slot, item->position);
+	}
+	if (item->waited && c->slots[item->slot].hands > 0)
+		c->slots[item->slot].hands--;
+}
+
+static void finish(struct settling *s)
+{
+	struct evs_consume *c = s->c;
+
+	for (unsigned i = 0; i < GROUP_SLOTS; i++)
+		if (c->slots[i].held && s->to[i] > c->positions[i])
+			c->positions[i] = s->to[i];
+	for (size_t i = 0; i < s->n; i++) {
+		struct item *item = &c->items.list[s->items[i].at];
+		bool dead = item->outcome == OUTCOME_DEAD || item->outcome == OUTCOME_PARKED;
+
+		settle_wait(c, item);
+		if (dead && c->options.on_dead != NULL)
+			c->options.on_dead(c->options.context, item->position, item->text);
+		items_drop(&c->items, item);
+	}
+	c->result.handled += s->add.handled;
+	c->result.retried += s->add.retried;
+	c->result.dead += s->add.dead;
+	c->result.emitted += s->add.emitted;
+	c->stored_position = s->position;
+	c->done_ns = c->items.done > 0 ? moment_steady_ns() : 0;
+}
+
+/* What one item emits cannot be appended: that is how its try failed. */
+static void blame(struct item *item, const struct evs_error *why)
+{
+	struct buf tried = {0};
+	const struct evs_failure failure = {.reason = why->message, .exit_status = 0, .took_us = item->took_us};
+
+	free(item->text);
+	item->text = strdup(why->message);
+	item->text_size = 0;
+	item->outcome = OUTCOME_DEAD;
+	if (tries_add(&tried, moment_now_us(), &failure)) {
+		item->tried = tried.data;
+		item->tried_size = tried.size;
+	}
+}
+
+/* Commit at most so many outcomes. *n: how many there were. */
+static int commit_some(struct evs_consume *c, size_t most, size_t *n, struct evs_error *err)
+{
+	struct settling *s = calloc(1, sizeof *s);
+	struct evs_error why;
+	int status = EVS_OK;
+
+	*n = 0;
+	if (s == NULL)
+		return error_nomem(err);
+	s->c = c;
+	if (!find(s, most)) {
+		status = error_nomem(err);
+	} else if (s->n > 0 || s->moved || c->stuck != 0) {
+		if (s->n > 1)
+			qsort(s->items, s->n, sizeof *s->items, by_number);
+		status = s->emits ? write_with_events(s, &why) : write_alone(s, &why);
+		if (status == EVS_OK) {
+			*n = s->n;
+			finish(s);
+		} else if ((status == EVS_CONFLICT || status == EVS_BAD_EVENT) && s->emits && most == 1) {
+			blame(&c->items.list[s->items[0].at], &why);
+			*n = 1;
+			status = EVS_OK;
+		} else if (err != NULL) {
+			*err = why;
+		}
+	}
+	free(s->items);
+	free(s);
+	return status;
+}
+
+int settle_commit(struct evs_consume *c, struct evs_error *err)
+{
+	size_t n;
+	int status;
+
+	scan_mark(c);
+	status = commit_some(c, SIZE_MAX, &n, err);
+	if (status != EVS_CONFLICT && status != EVS_BAD_EVENT)
+		return status;
+	/* One of them is to blame: by itself it says which. */
+	do
+		status = commit_some(c, 1, &n, err);
+	while (status == EVS_OK && n > 0);
+	return status;
+}
+
+void settle_release(struct evs_consume *c)
+{
+	unsigned from = 0;
+
+	for (unsigned i = 0; i <= GROUP_SLOTS; i++) {
+		struct slot *s = i < GROUP_SLOTS ? &c->slots[i] : NULL;
+		bool goes = s != NULL && s->held && s->hands == 0 && c->items.slots[i].first == ITEM_NONE;
+
+		if (goes) {
+			s->held = s->covered = s->stalled = false;
+			c->n_held--;
+			continue;
+		}
+		if (i > from)
+			member_release(&c->member, from, i - from);
+		from = i + 1;
+	}
+	if (c->n_held < GROUP_SLOTS)
+		c->lone = false;
+}
+
+int settle_advance(struct evs_consume *c, struct evs_error *err)
+{
+	int status = scan_take_rest(c, err);
+
+	if (status == EVS_OK)
+		status = settle_commit(c, err);
+	settle_release(c);
+	return status;
+}

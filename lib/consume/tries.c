@@ -1,0 +1,87 @@
+#include "consume/tries.h"
+
+#include "base/bytes.h"
+
+enum { REASON_MAX = 1000 };
+
+static void put(struct buf *b, uint64_t v)
+{
+	if (buf_room(b, VARINT_MAX))
+		b->size = (size_t)(put_varint(b->data + b->size, v) - b->data);
+}
+
+static bool take_span(const uint8_t **p, const uint8_t *end, struct span *out)
+{
+	uint64_t size;
+
+	if ((*p = get_varint(*p, end, &size)) == NULL || size > (uint64_t)(end - *p))
+		return false;
+	*out = (struct span){(const char *)*p, size};
+	*p += size;
+	return true;
+}
+
+bool tries_next(const uint8_t **p, const uint8_t *end, struct tried *out)
+{
+	uint64_t at, took, exit_status, signal;
+
+	if (*p == end || (*p = get_varint(*p, end, &at)) == NULL || (*p = get_varint(*p, end, &took)) == NULL ||
+	    (*p = get_varint(*p, end, &exit_status)) == NULL || (*p = get_varint(*p, end, &signal)) == NULL)
+		return false;
+	out->at_us = (int64_t)at;
+	out->took_us = (int64_t)took;
+	out->exit_status = (int)(exit_status & 0xffff) - 1;
+	out->signal = (int)(signal & 0xffff);
+	return take_span(p, end, &out->reason) && take_span(p, end, &out->output);
+}
+
+bool tries_valid(const uint8_t *list, size_t size)
+{
+	const uint8_t *p = list, *end = list + size;
+	struct tried t;
+
+	while (p != end)
+		if (!tries_next(&p, end, &t))
+			return false;
+	return true;
+}
+
+/* Leave out the second of a list that is full. */
+static void make_way(struct buf *list)
+{
+	const uint8_t *p = list->data, *end = p + list->size, *second = NULL, *third = NULL;
+	struct tried t;
+	unsigned n = 0;
+
+	while (p != end && tries_next(&p, end, &t)) {
+		n++;
+		second = n == 1 ? p : second;
+		third = n == 2 ? p : third;
+	}
+	if (n < TRIES_KEPT)
+		return;
+	memmove(list->data + (second - list->data), third, (size_t)(end - third));
+	list->size -= (size_t)(third - second);
+}
+
+bool tries_add(struct buf *list, int64_t at_us, const struct evs_failure *f)
+{
+	size_t reason = strlen(f->reason), output = f->output_size;
+
+	reason = reason > REASON_MAX ? REASON_MAX : reason;
+	output = output > TRIES_OUTPUT_MAX ? TRIES_OUTPUT_MAX : output;
+	if (list->size > 0 && !tries_valid(list->data, list->size))
+		list->size = 0;
+	if (list->size > 0)
+		make_way(list);
+	put(list, (uint64_t)at_us);
+	put(list, f->took_us < 0 ? 0 : (uint64_t)f->took_us);
+	put(list, (uint64_t)(f->exit_status + 1));
+	put(list, (uint64_t)f->signal);
+	put(list, reason);
+	buf_put(list, f->reason, reason);
+	put(list, output);
+	if (output > 0)
+		buf_put(list, f->output + (f->output_size - output), output);
+	return !list->failed;
+}
