@@ -615,6 +615,41 @@ moments() {
 	picks '.state.balance' '183' --key a1
 }
 
+@test "--blame goes back from snapshot to snapshot, and finds what it finds without" {
+	python3 - <<-'END' >in
+		import random
+		random.seed(8)
+		for i in range(4000):
+		    # back and forth: the same in many snapshots, and not so between them
+		    kind = "flip" if i % 400 in (1, 2) else "set" if i in (7, 2500, 2501) else random.choice(["in", "in", "note"])
+		    print('{"eventType":"%s","eventId":"%d","aggregateId":"%s","timestamp":"2026-05-%02dT10:30:00Z","data":{"n":%d}}'
+		          % (kind, i, "s" if i % 3 else "other", 1 + (i * 7) % 28, i % 5))
+	END
+	evs append a.evs in
+	cat >f.fold <<-'END'
+		on "in" { n += .data.n }
+		on "flip" { on = .data.n % 2 == 1; on = null; flips += 1 }
+		on "set" { o.x = .data.n; once = once ?? .eventId }
+	END
+	echo '{"eventType":"set","eventId":"late","data":{"n":9}}' >late
+	echo '{"eventType":"set","eventId":"timed","timestamp":"2026-05-20T10:30:00Z","data":{"n":8}}' >timed
+	all() {
+		local path rest
+		for path in n on flips o o.x once . never; do
+			for rest in '' '--at-position 2400' '--at-revision 1' '--at 2026-05-15' '--without 2501,3999' '--with late' '--with timed' '--from 100'; do
+				echo "$path $rest"
+				evs replay a.evs --fold f.fold --key s --blame $path $rest 2>&1 || echo "status $?"
+			done
+		done | sed 's/"timestamp":"[^"]*"//' # an added event without one has that of now
+	}
+	all >wanted
+	for every in 700 10 1; do
+		evs snapshot a.evs take --fold f.fold --every $every
+		all | diff wanted - || fail "with snapshots every $every"
+	done
+	[ "$(grep -c '^{' wanted)" -gt 40 ]
+}
+
 @test "a snapshot is where it starts" {
 	events 60000 t hot >in
 	evs append a.evs in
@@ -625,6 +660,10 @@ moments() {
 	with=$(for i in 1 2 3; do took evs replay a.evs --fold n.fold --key hot --at-position 59990; done | sort -n | head -n 1)
 	cmp wanted took.out
 	[ $((with * 2)) -lt "$without" ] || fail "$with ms with snapshots, $without ms without"
+	# So does --blame, where what it looks for happened lately.
+	with=$(for i in 1 2 3; do took evs replay a.evs --fold n.fold --key hot --blame sevens; done | sort -n | head -n 1)
+	is "$(jq -c '[.event.position,.value]' took.out)" '[59997,8571]'
+	[ $((with * 2)) -lt "$without" ] || fail "--blame: $with ms with snapshots, $without ms without"
 	# decide starts from there too.
 	evs decide a.evs --stream hot --fold n.fold -- sh -c 'cat >question' </dev/null
 	is "$(jq -c '[.revision,.state.n]' question)" '[60000,1800030000]'

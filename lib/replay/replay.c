@@ -1,4 +1,4 @@
-/* evs_replay: what is asked for, and the states and their histories; diff.c and cause.c have the rest. */
+/* evs_replay: what is asked for, and the states and their histories; diff.c, first.c and blame.c have the rest. */
 #include <inttypes.h>
 #include <stdlib.h>
 
@@ -158,7 +158,7 @@ int evs_replay(struct evs_store *store, const struct evs_replay_options *options
 {
 	static int (*const shows[])(struct replay *, struct evs_error *) = {
 		[EVS_REPLAY_STATE] = show_state, [EVS_REPLAY_HISTORY] = show_history, [EVS_REPLAY_DIFF] = diff_show,
-		[EVS_REPLAY_FIRST] = cause_first, [EVS_REPLAY_BLAME] = cause_blame,
+		[EVS_REPLAY_FIRST] = first_show, [EVS_REPLAY_BLAME] = blame_show,
 	};
 	struct replay r = {.store = store, .options = options};
 	int status = prepare(&r, err), written;

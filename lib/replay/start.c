@@ -32,6 +32,8 @@ int start_find(struct evs_store *store, const struct walk_options *o, struct spa
 	};
 	int status;
 
+	if (o->snapshot_before > 0 && o->snapshot_before - 1 < q.position)
+		q.position = o->snapshot_before - 1;
 	if (o->n_without > 0 && o->without[0] - 1 < q.position)
 		q.position = o->without[0] - 1;
 	if (with->n > 0 && with->list[0].timed && with->list[0].moment < q.moment)

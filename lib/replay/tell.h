@@ -47,8 +47,8 @@ const struct walk_state **tell_states(const struct replay *r, const struct walk 
 
 /* ---- what there is to show ---- */
 
-int diff_show(struct replay *r, struct evs_error *err);   /* diff.c */
-int cause_first(struct replay *r, struct evs_error *err); /* cause.c */
-int cause_blame(struct replay *r, struct evs_error *err);
+int diff_show(struct replay *r, struct evs_error *err);  /* diff.c, and so on */
+int first_show(struct replay *r, struct evs_error *err);
+int blame_show(struct replay *r, struct evs_error *err);
 
 #endif

@@ -20,6 +20,7 @@ struct walk {
 	bool drained;                    /* of what to ask about */
 	struct states states;
 	struct states_entry *only;       /* with a key: its state */
+	uint64_t began;                  /* the position of the snapshot it began from; 0: none */
 	char *type;                      /* of that stream, once it is known; NULL: none, or no stream */
 	/* The event at hand. */
 	struct record record;
@@ -96,6 +97,7 @@ static int use_snapshot(struct walk *w, const struct snapshot_place *place, cons
 		good = state_decode(&e->state, state->data, state->size);
 		e->shown.value = state_value(&e->state);
 	}
+	w->began = place->position;
 	e->shown.position = place->position;
 	e->shown.revision = place->revision;
 	if (good)
@@ -462,6 +464,11 @@ const struct walk_state **walk_states(const struct walk *w, size_t *n, struct ev
 	if (list == NULL)
 		error_nomem(err);
 	return list;
+}
+
+uint64_t walk_began(const struct walk *w)
+{
+	return w->began;
 }
 
 const struct names *walk_names(const struct walk *w)

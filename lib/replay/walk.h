@@ -37,6 +37,7 @@ struct walk_options {
 	const char *with;      /* lines: events that happened as well; NULL: none */
 	size_t with_size;
 	bool every_event;      /* begin with the first event, also where a snapshot would be nearer */
+	uint64_t snapshot_before; /* begin with a snapshot whose position is less than this; 0: with any */
 	const volatile sig_atomic_t *stop; /* when it turns non-zero walk_next ends with EVS_INTERRUPTED; NULL: it never does */
 };
 
@@ -89,6 +90,9 @@ const struct walk_state *walk_state(const struct walk *w);
  * memory.
  */
 const struct walk_state **walk_states(const struct walk *w, size_t *n, struct evs_error *err);
+
+/* The position of the snapshot behind which it began; 0: there was none, it began with the first event. */
+uint64_t walk_began(const struct walk *w);
 
 /* What names in packed values are numbers of. */
 const struct names *walk_names(const struct walk *w);

@@ -1,72 +1,11 @@
-/* Which event did it: the first after which something holds, the last that changed a field. */
+/* The last event that changed a field. */
 #include <stdlib.h>
 
 #include "base/error.h"
 #include "event/path.h"
-#include "fold/expr.h"
 #include "replay/tell.h"
 
-/* The line of the event at hand and one of its states, before and after. */
-static int put_first(struct replay *r, struct walk *w, const struct walk_state *s, struct evs_error *err)
-{
-	struct buf after = {0};
-	bool good = value_render(&after, walk_names(w), &s->value);
-
-	tell_key(r, s);
-	buf_text(&r->out, ",\"event\":");
-	good = good && walk_render(w, &r->out);
-	walk_back(w);
-	good = good && tell_value(r, w, "before", &s->value);
-	buf_text(&r->out, ",\"after\":");
-	buf_put(&r->out, after.data, after.size);
-	buf_text(&r->out, "}\n");
-	r->out.failed |= after.failed;
-	buf_free(&after);
-	return good ? EVS_OK : tell_failed(r, err);
-}
-
-/* Walk to the first event after which e holds for a state of it, and write its line. */
-static int find_first(struct replay *r, struct walk *w, const struct expr *e, struct eval *v, struct evs_error *err)
-{
-	const struct walk_state *s;
-	int status;
-
-	while ((status = tell_next(r, w, err)) == EVS_OK) {
-		for (size_t i = 0; (s = walk_touched(w, i)) != NULL; i++) {
-			status = expr_holds(e, v, walk_record(w), &s->value, err);
-			if (status == EVS_OK)
-				return put_first(r, w, s, err);
-			if (status != EVS_END)
-				return status;
-		}
-	}
-	if (status == EVS_END)
-		error_set(err, EVS_END, 0, "there is no event after which it holds: %s", r->options->first);
-	return status;
-}
-
-int cause_first(struct replay *r, struct evs_error *err)
-{
-	struct walk *w = NULL;
-	struct eval *v = NULL;
-	struct expr *e = NULL;
-	uint32_t n = 0;
-	const struct node_key *fields = r->fold == NULL ? NULL : fold_fields(r->fold, &n);
-	int status;
-
-	r->walk_options.every_event = true;
-	status = expr_parse_fields("--first", r->options->first, EXPR_EVENT | EXPR_STATE, fields, n, &e, err);
-	if (status == EVS_OK)
-		status = walk_open(r->store, &r->walk_options, &w, err);
-	if (status == EVS_OK && (v = eval_new(walk_names(w))) == NULL)
-		status = error_nomem(err);
-	if (status == EVS_OK)
-		status = find_first(r, w, e, v, err);
-	eval_free(v);
-	expr_free(e);
-	walk_close(w);
-	return status;
-}
+enum { LEAST_POSITIONS = 1000 }; /* that are gone back at a time */
 
 /* What is known of the field of one state. */
 struct blamed {
@@ -105,20 +44,44 @@ static bool field_text(struct blame *b, const struct walk *w, const struct value
 	return value_render(&b->text, names, &v) && !b->arena.failed;
 }
 
-/* Look whether the event at hand changed the field of a state. */
-static int blame_event(struct blame *b, const struct walk *w, const struct walk_state *s, struct evs_error *err)
+/* Have the text of the field in a state, and what is known of that. NULL: it failed, *status says how. */
+static struct blamed *look(struct blame *b, const struct walk *w, const struct walk_state *s, int *status, struct evs_error *err)
 {
-	struct blamed *d;
-
 	while (b->n <= s->number) {
-		if (!array_grow(&b->list, &b->cap, b->n, sizeof *b->list))
-			return error_nomem(err);
+		if (!array_grow(&b->list, &b->cap, b->n, sizeof *b->list)) {
+			*status = error_nomem(err);
+			return NULL;
+		}
 		b->list[b->n] = (struct blamed){0};
 		buf_text(&b->list[b->n++].value, "null");
 	}
-	d = &b->list[s->number];
-	if (!field_text(b, w, &s->value))
-		return b->text.failed || b->arena.failed ? error_nomem(err) : error_set(err, EVS_CORRUPT, 0, "a state is damaged");
+	if (field_text(b, w, &s->value))
+		return &b->list[s->number];
+	*status = b->text.failed || b->arena.failed ? error_nomem(err) : error_set(err, EVS_CORRUPT, 0, "a state is damaged");
+	return NULL;
+}
+
+/* Note the field as it is where a walk begins. */
+static int note_start(struct blame *b, const struct walk *w, struct evs_error *err)
+{
+	int status = EVS_OK;
+	struct blamed *d = look(b, w, walk_state(w), &status, err);
+
+	if (d == NULL)
+		return status;
+	d->value.size = 0;
+	buf_put(&d->value, b->text.data, b->text.size);
+	return d->value.failed ? error_nomem(err) : EVS_OK;
+}
+
+/* Look whether the event at hand changed the field of a state. */
+static int note_event(struct blame *b, const struct walk *w, const struct walk_state *s, struct evs_error *err)
+{
+	int status = EVS_OK;
+	struct blamed *d = look(b, w, s, &status, err);
+
+	if (d == NULL)
+		return status;
 	if (b->text.size == d->value.size && memcmp(b->text.data, d->value.data, d->value.size) == 0)
 		return EVS_OK;
 	d->before.size = 0;
@@ -178,22 +141,62 @@ static int parse_path(const char *text, struct path *path, struct evs_error *err
 	return error_set(err, EVS_USAGE, 0, "--blame: no path: '%s'; write balance, lines.X1.qty, or lines[0].qty", text);
 }
 
-int cause_blame(struct replay *r, struct evs_error *err)
+/* Go through the events of a walk. */
+static int go_through(struct replay *r, struct blame *b, struct walk *w, struct evs_error *err)
 {
-	struct blame b = {.arena = {.limit = EVS_LINE_MAX * 4ul}};
 	const struct walk_state *s;
-	struct walk *w = NULL;
-	bool any = false;
-	int status;
+	int status = r->walk_options.key == NULL ? EVS_OK : note_start(b, w, err);
 
-	r->walk_options.every_event = true;
-	status = parse_path(r->options->blame, &b.path, err);
-	if (status == EVS_OK)
-		status = walk_open(r->store, &r->walk_options, &w, err);
 	while (status == EVS_OK && (status = tell_next(r, w, err)) == EVS_OK)
 		for (size_t i = 0; status == EVS_OK && (s = walk_touched(w, i)) != NULL; i++)
-			status = blame_event(&b, w, s, err);
-	if (status == EVS_END)
+			status = note_event(b, w, s, err);
+	return status == EVS_END ? EVS_OK : status;
+}
+
+/* What a walk from a snapshot did not find comes before that: have the next walk end there. False: there was none, it began with the first event. */
+static bool go_back(struct replay *r, uint64_t last, const struct walk *w)
+{
+	struct walk_options *o = &r->walk_options;
+	uint64_t began = walk_began(w), width = last - began > LEAST_POSITIONS ? last - began : LEAST_POSITIONS;
+
+	o->limit.position = began;
+	o->snapshot_before = began > width ? began - width : 1;
+	o->with = NULL; /* they stand behind the snapshot */
+	return began > 0;
+}
+
+/*
+ * Find the events. Those of one state are walked from the newest snapshot on; where none of them changed the field, those
+ * before, twice as far each time. That the field is the same in two snapshots does not mean that it was so between them.
+ */
+static int find(struct replay *r, struct blame *b, struct walk **w, struct evs_error *err)
+{
+	uint64_t last;
+	int status = evs_last_position(r->store, &last, err);
+
+	if (r->walk_options.limit.position < last)
+		last = r->walk_options.limit.position;
+	while (status == EVS_OK) {
+		walk_close(*w);
+		status = walk_open(r->store, &r->walk_options, w, err);
+		if (status == EVS_OK)
+			status = go_through(r, b, *w, err);
+		if (status != EVS_OK || r->walk_options.key == NULL || b->list[0].event.size > 0 || !go_back(r, last, *w))
+			break;
+	}
+	return status;
+}
+
+int blame_show(struct replay *r, struct evs_error *err)
+{
+	struct blame b = {.arena = {.limit = EVS_LINE_MAX * 4ul}};
+	struct walk *w = NULL;
+	bool any = false;
+	int status = parse_path(r->options->blame, &b.path, err);
+
+	if (status == EVS_OK)
+		status = find(r, &b, &w, err);
+	if (status == EVS_OK)
 		status = put_blame(r, &b, w, &any, err);
 	if (status == EVS_OK && !any)
 		status = error_set(err, EVS_END, 0, "no event has set '%s'", r->options->blame);
