@@ -89,7 +89,7 @@ load helper
 	ran 1 evs append b.evs in --type ''
 	err_has "field 'eventType' is empty"
 	ran 1 evs append b.evs in
-	err_has "field 'eventType' is missing"
+	err_has "field 'eventType' is missing; every event needs one, or give --type"
 }
 
 @test "append fills eventId with a UUIDv7 and timestamp with now" {

@@ -129,7 +129,7 @@ evs-decide: a.evs: './withdraw' rejected it with exit status 5; nothing was appe
 	err_has "evs-decide: a.evs: what was decided: line 1: column 1: "
 	unchanged
 	decide 1 -- printf '{"eventType":"a"}\n\n{"data":1}\n'
-	err_has "evs-decide: a.evs: what was decided: line 3: field 'eventType' is missing"
+	err_is "evs-decide: a.evs: what was decided: line 3: field 'eventType' is missing; every event needs one"
 	unchanged
 	decide 1 -- printf '{"eventType":"a"}\n{"eventType":"a","aggregateId":"other"}\n'
 	err_is "evs-decide: a.evs: what was decided: line 2: the event is not of the stream 'acc'"

@@ -209,7 +209,7 @@ ping                      ' a.evs --format table --fields .eventType,.data.total
 	err_has "--map and --format cloudevents exclude each other"
 	ran 1 evs append w.evs --map eventType=.gone in
 	err_has "line 1: "
-	err_has "'eventType' is missing"
+	err_has "field 'eventType' is missing; every event needs one, or give eventType=.path in --map, or --type"
 	[ ! -e w.evs ] || is "$(count w.evs)" 0
 }
 

@@ -407,7 +407,7 @@ apply() {
 	printf '%s\n' '{"eventType":"a"}' '{"data":1}' >bad
 	ran 1 evs replay a.evs --fold account.fold --with bad
 	out_is ''
-	err_has "evs-replay: a.evs: line 2: field 'eventType' is missing"
+	err_is "evs-replay: a.evs: line 2: field 'eventType' is missing; every event needs one"
 	echo '{"eventType":' >bad
 	ran 1 evs replay a.evs --fold account.fold --with bad
 	err_has "line 1: column 14"

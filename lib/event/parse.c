@@ -799,8 +799,8 @@ int parse_line(struct parser *p, const char *line, size_t size, struct buf *out,
 	if (status == EVS_OK)
 		status = put_fills(&b);
 	if (status == EVS_OK && !(b.present & 1u << NAME_EVENT_TYPE))
-		status = error_set(err, EVS_BAD_EVENT, 0, "field 'eventType' is missing%s",
-		                   rules->mapped ? "; add eventType=.path to --map, or --type" : "; every event needs one (or give --type)");
+		status = error_set(err, EVS_BAD_EVENT, 0, "field 'eventType' is missing; every event needs one%s%s",
+		                   rules->typed_by == NULL ? "" : ", or give ", rules->typed_by == NULL ? "" : rules->typed_by);
 	if (status == EVS_OK)
 		status = put_made(&b, start, header);
 	if (status == EVS_OK && (size_t)(b.o - start) > PARSE_PACKED_MAX)

@@ -24,6 +24,7 @@ struct parse_rules {
 	size_t n_tags;
 	bool mapped;                          /* the fields come from map[], the whole object is data */
 	struct path map[NAME_FIXED];          /* by enum name_fixed; n = 0 where not mapped */
+	const char *typed_by;                 /* what else gives a line its eventType, for messages; NULL: nothing does */
 };
 
 /* Read `eventType=.kind,aggregateId=.user.id` into rules. EVS_OK, EVS_USAGE, EVS_NOMEM. */

@@ -70,6 +70,7 @@ static int set_rules(struct evs_append *a, struct evs_error *err)
 	a->parse.fill[NAME_SOURCE] = o->source;
 	a->parse.fill[NAME_CORRELATION_ID] = o->correlation;
 	a->parse.fill[NAME_CAUSATION_ID] = o->causation;
+	a->parse.typed_by = o->map != NULL ? "eventType=.path in --map, or --type" : "--type";
 	a->parse.tags = o->tags;
 	a->parse.n_tags = o->n_tags;
 	a->rules = (struct commit_rules){.parse = &a->parse, .on_error = o->on_error, .expect = o->expect, .after = o->after,

@@ -488,7 +488,7 @@ static void maps_foreign_json(void **state)
 		{"eventType=.k,aggregateId=.gone,source=.nil", "{\"k\":\"a\",\"nil\":null}", "{\"eventType\":\"a\",\"data\":{\"k\":\"a\",\"nil\":null}}"},
 		{"eventType=.k,data=.nil", "{\"k\":\"a\",\"nil\":null}", "{\"eventType\":\"a\",\"data\":null}"},
 		{"eventType=.k,data=.gone", "{\"k\":\"a\"}", "{\"eventType\":\"a\",\"data\":{\"k\":\"a\"}}"},
-		{"eventType=.gone", "{\"k\":\"a\"}", "!'eventType' is missing; add eventType=.path to --map"},
+		{"eventType=.gone", "{\"k\":\"a\"}", "!'eventType' is missing; every event needs one, or give --more"},
 		{"eventType=.k", "{\"k\":{}}", "!'eventType' must be a string, not an object"},
 		{"eventType=.k,timestamp=.t", "{\"k\":\"a\",\"t\":1778747400}", "!'timestamp' must be a string, not a number"},
 		{"eventType=.k,timestamp=.t", "{\"k\":\"a\",\"t\":\"x\"}", "!'timestamp' is no RFC 3339 time"},
@@ -503,6 +503,7 @@ static void maps_foreign_json(void **state)
 		struct evs_error err;
 		int status;
 		assert_int_equal(parse_map(&m.rules, rows[i].map, &err), EVS_OK);
+		m.rules.typed_by = "--more";
 		maker_begin(&m);
 		status = maker_text(&m, rows[i].line, strlen(rows[i].line), &text, &err);
 		if (rows[i].out[0] == '!') {
