@@ -1,5 +1,5 @@
 # bash completion for evs. What there is to complete, the program says: evs --complete, evs TOOL --complete.
-# Its lines are tab-separated: word, short form, kind of the value, help.
+# Its lines are tab-separated: word, short form, kind of the value, help. An option of kind pair:KIND takes two values.
 
 # Print the names of the tools of the lines $1.
 _evs_names()
@@ -77,8 +77,8 @@ _evs_files()
 
 _evs()
 {
-	local tools tool table kind verbs option='' store='' word glued='' cur=${COMP_WORDS[COMP_CWORD]}
-	local i=1 at=$COMP_CWORD operands=0
+	local tools tool table kind='' verbs store='' word glued='' cur=${COMP_WORDS[COMP_CWORD]}
+	local i=1 at=$COMP_CWORD operands=0 values=0
 
 	COMPREPLY=()
 	tools=$(evs --complete 2>/dev/null)
@@ -112,29 +112,29 @@ _evs()
 		glued=${cur%"${cur##*:}"}
 	fi
 
-	# The store is the first operand; --opt = value is three words, --opt value two.
+	# The store is the first operand; --opt = value is three words, --opt value two. values: that the option still wants.
 	for (( ; i < at; i++)); do
 		word=${COMP_WORDS[i]}
 		if [[ $word == = ]]; then
-			((i++))
+			((values)) || values=1
+		elif ((values)); then
+			((--values))
 		elif [[ $word == -?* ]]; then
-			[[ ${COMP_WORDS[i + 1]} != = && $(_evs_kind "$word" "$table") != none ]] && ((i++))
+			kind=$(_evs_kind "$word" "$table")
+			case $kind in
+			'' | none) values=0 ;;
+			pair:*) values=2 ;;
+			*) values=1 ;;
+			esac
 		elif ((++operands == 1)); then
 			store=${word/#\~\//$HOME/}
 			store=${store//\\/}
 		fi
 	done
 
-	if [[ $cur == = ]]; then
-		option=${COMP_WORDS[at - 1]}
-		cur=
-	elif [[ ${COMP_WORDS[at - 1]} == = ]]; then
-		option=${COMP_WORDS[at - 2]}
-	elif [[ ${COMP_WORDS[at - 1]} == -?* ]]; then
-		option=${COMP_WORDS[at - 1]}
-	fi
-	kind=$(_evs_kind "$option" "$table")
-	if [[ -n $option && -n $kind && $kind != none ]]; then
+	[[ $cur == = ]] && cur=
+	if ((values)) && [[ -n $kind && $kind != none ]]; then
+		kind=${kind#pair:}
 		if [[ $kind == file ]]; then
 			_evs_files "$cur"
 		else

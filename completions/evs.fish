@@ -1,5 +1,5 @@
 # fish completion for evs. What there is to complete, the program says: evs --complete, evs TOOL --complete.
-# Its lines are tab-separated: word, short form, kind of the value, help.
+# Its lines are tab-separated: word, short form, kind of the value, help. An option of kind pair:KIND takes two values.
 
 # Print the kind of the value that option $argv[1] takes, by the lines after it.
 function __evs_kind
@@ -15,7 +15,7 @@ end
 
 # Print what may be a value of kind $argv[1], by the store $argv[2], each behind $argv[3].
 function __evs_values
-    switch $argv[1]
+    switch (string replace pair: '' -- $argv[1])
         case 'choice:*'
             printf "$argv[3]%s\n" (string split , -- (string replace choice: '' -- $argv[1]))
         case type stream
@@ -74,11 +74,18 @@ function __evs_complete
     set -l operands 0
     set -l kind none
     for word in $rest
-        if test $kind != none
+        if string match -q 'pair:*' -- $kind
+            set kind (string replace pair: '' -- $kind)
+        else if test $kind != none
             set kind none
         else if string match -q -- '-?*' $word
-            string match -q -- '*=*' $word
-            or set kind (__evs_kind $word $table)
+            set kind (__evs_kind (string replace -r '=.*' '' -- $word) $table)
+            # The first value stands behind the = already.
+            if string match -q -- '*=*' $word
+                string match -q 'pair:*' -- $kind
+                and set kind (string replace pair: '' -- $kind)
+                or set kind none
+            end
         else
             set operands (math $operands + 1)
             test $operands -eq 1

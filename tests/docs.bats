@@ -82,6 +82,13 @@ completes() {
 	completes 'drop' evs project a.evs dr
 	completes 'a.fold' evs fold check a.f
 	completes 'a.fold' evs fold fmt -w a.f
+	# An option of two values.
+	completes '-15m' evs replay a.evs --diff -15
+	completes '-15m' evs replay a.evs --diff 1 -15
+	completes '-15m' evs replay a.evs --diff = 1 -15
+	completes '--fold' evs replay a.evs --diff 1 2 --fo
+	completes 'order.placed' evs replay --diff 1 2 a.evs --type o
+	completes 'order.placed' evs replay --diff = 1 2 a.evs -n = 3 --type = ''
 	completes 'a.evs' evs cat a.e
 }
 

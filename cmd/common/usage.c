@@ -115,12 +115,13 @@ void usage_version(void)
 	buf_printf(output_buf(), "%s %s\n", message_name(), EVS_BUILD_VERSION);
 }
 
-/* The kind of an option's value as completion wants to know it. */
+/* The kind of an option's value as completion wants to know it; pair: in front says that there are two. */
 static void put_kind(struct buf *out, const struct option *o)
 {
 	const char *choices = o->argument, *choice;
 	size_t size;
 
+	buf_text(out, o->kind == OPTION_PAIR ? "pair:" : "");
 	if (o->argument == NULL) {
 		buf_text(out, "none");
 	} else if (o->complete != NULL) {
