@@ -239,6 +239,13 @@ on "*" { n += 1; push at .position }' >all.fold
 	END
 	ran 2 evs project a.evs run x --fold all.fold --reverse
 	out_is ''
+	# A time that moves would be another selector at every run.
+	for option in --since --until --as-of; do
+		ran 2 evs project a.evs run x --fold all.fold $option -2h
+		out_is ''
+		err_is "evs-project: '-2h' is another time at every run; a projection needs one such as 2026-05-14T10:30:00Z"
+	done
+	ran 1 evs project a.evs status x
 	ran 2 evs project a.evs run x --fold all.fold --stream 1
 	err_has "stream '1' is there in several aggregate types"
 }
@@ -353,6 +360,30 @@ on "*" { n += 1; push at .position }' >all.fold
 	ran 0 env STEP=2 "$EVS_BIN/evs" project a.evs run acc --exec 'python3 slow' --rebuild
 	jq -c '.state.n *= 2' old | cmp - <(evs project a.evs show acc)
 	is "$(of acc '[.position,.status]')" '[3000,"done"]'
+}
+
+@test "--rebuild --key starts from a snapshot where there is one" {
+	few
+	quiet evs project a.evs run acc --fold account.fold
+	quiet evs snapshot a.evs take --fold account.fold --key 1 --aggregate-type Account
+	quiet evs append a.evs <<<'{"eventType":"deposited","aggregateType":"Account","aggregateId":"1","data":{"amount":1}}'
+	quiet evs project a.evs run acc --fold account.fold
+	evs project a.evs show acc >wanted
+	# An event in front of the snapshot cannot be read any more, and the state is wrong.
+	python3 - <<-'END'
+	import re
+	file = open("a.evs", "rb").read()
+	file, n = re.subn(b"f3(?!\")", b"F3", file)
+	file, m = re.subn(b"(?<=Account\0\0\x84\xa5owner\xa3)ada", b"eve", file)
+	assert n > 0 and m > 0, (n, m)
+	open("a.evs", "wb").write(file)
+	END
+	ran 5 evs replay a.evs --fold account.fold --key 1 --aggregate-type Account --history
+	is "$(evs project a.evs show acc 1 --aggregate-type Account | jq -r .state.owner)" eve
+	quiet evs project a.evs run acc --fold account.fold --rebuild --key 1 --aggregate-type Account
+	evs project a.evs show acc | diff wanted -
+	quiet evs snapshot a.evs drop
+	ran 5 evs project a.evs run acc --fold account.fold --rebuild --key 1 --aggregate-type Account
 }
 
 @test "--rebuild --key mends one state only" {
@@ -756,6 +787,40 @@ position_is() {
 	is "$(wc -l <asked)" 3
 	is "$(of p '[.position,.states,.rebuild]')" '[8,3,null]'
 	ran 2 evs project a.evs run p --exec 'sh count.sh' --batch 0
+}
+
+@test "SIGINT and SIGTERM while --exec is at work: it is waited for, but not for long" {
+	few
+	cat >count.py <<-'END'
+	import json, os, sys, time
+	for line in sys.stdin:
+	    q = json.loads(line)
+	    if q["event"]["position"] == 5 and os.path.exists("pause"):
+	        pause = float(open("pause").read())
+	        open("pausing", "w").write(str(os.getpid()) + "\n")
+	        time.sleep(pause)
+	    print(json.dumps({"n": (q["state"] or {"n": 0})["n"] + 1}), flush=True)
+	END
+	# One that hangs is killed, and what was committed before stays; what one that is slow has answered is committed.
+	while read -r name signal status pause position; do
+		echo "$pause" >pause
+		rm -f pausing
+		interruptible "$EVS_BIN/evs" project a.evs run $name --exec 'exec python3 count.py' --batch 2 >out 2>err &
+		run=$!
+		wait_for lines_in pausing 1
+		kill -$signal $run
+		ends $status $run
+		is "$(cat out err)" ''
+		ended "$(cat pausing)"
+		[ "$(of $name .position)" -ge $position ] || fail "$name: $(of $name .position)"
+		rm pause
+		quiet evs project a.evs run $name --exec 'exec python3 count.py'
+		is "$(evs project a.evs show $name | jq -c '[.key,.state.n]' | paste -sd' ')" '["1",4] ["1",1] ["2",2]'
+	done <<-'END'
+		hangs INT 130 1000 4
+		dies TERM 143 1000 4
+		slow TERM 143 0.5 5
+	END
 }
 
 @test "--timeout is what an answer of --exec may take" {
