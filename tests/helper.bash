@@ -137,9 +137,7 @@ ends() {
 
 # interruptible COMMAND... &: bash has its background jobs ignore SIGINT; this one does not, and $! is its own id.
 interruptible() {
-	exec python3 -c 'import os, signal, sys
-signal.signal(signal.SIGINT, signal.SIG_DFL)
-os.execvp(sys.argv[1], sys.argv[1:])' "$@" 3>&-
+	exec env --default-signal=INT "$@" 3>&-
 }
 
 # on_terminal COMMAND...: run it with a terminal of 100 columns as stdin, stdout and stderr; what it showed on stdout.

@@ -17,43 +17,35 @@ account_fold() {
 
 # accounts N FIRST: N events with ids from FIRST on, of 50 accounts and some other types.
 accounts() {
-	python3 - "$1" "$2" <<-'END'
-	import json, random, sys
-	n, first = int(sys.argv[1]), int(sys.argv[2])
-	random.seed(first)
-	for i in range(first, first + n):
-	    key, kind = "a%d" % random.randrange(50), random.choice(["Account", "Loan"])
-	    type = random.choices(["opened", "deposited", "withdrawn", "closed", "noted"], [2, 10, 5, 1, 3])[0]
-	    data = '{"owner":"%s","amount":%d.%02d}' % (random.choice(["ada", "bob", "eve"]), random.randrange(1000), random.randrange(100))
-	    print('{"eventType":"%s","eventId":"e%d","timestamp":"2026-05-14T10:30:00Z","aggregateType":"%s","aggregateId":"%s","data":%s}' % (type, i, kind, key, data))
-	END
+	awk -v n="$1" -v first="$2" 'BEGIN {
+		srand(first)
+		split("ada bob eve", owners)
+		split("opened opened closed noted noted noted withdrawn withdrawn withdrawn withdrawn withdrawn", types)
+		for (i = first; i < first + n; i++) {
+			type = types[1 + int(rand() * 21)]
+			printf "{\"eventType\":\"%s\",\"eventId\":\"e%d\",\"timestamp\":\"2026-05-14T10:30:00Z\",\"aggregateType\":\"%s\",\"aggregateId\":\"a%d\",",
+				type == "" ? "deposited" : type, i, rand() < 0.5 ? "Account" : "Loan", rand() * 50
+			printf "\"data\":{\"owner\":\"%s\",\"amount\":%d.%02d}}\n", owners[1 + int(rand() * 3)], rand() * 1000, rand() * 100
+		}
+	}'
 }
 
-# account_states: what account.fold makes of the lines on stdin, as show prints it.
+# account_states: what account.fold makes of lines of accounts on stdin, as show prints it.
 account_states() {
-	python3 -c '
-import decimal, json, sys
-states = {}
-for line in sys.stdin:
-    e = json.loads(line, parse_float=decimal.Decimal)
-    key, d = (e["aggregateId"], e["aggregateType"]), e["data"]
-    s = states.get(key, {})
-    if e["eventType"] == "opened":
-        s["owner"] = d["owner"]; s["balance"] = 0
-    elif e["eventType"] == "deposited":
-        s["balance"] = s.get("balance", 0) + d["amount"]; s["moves"] = s.get("moves", 0) + 1
-    elif e["eventType"] == "withdrawn":
-        s["balance"] = s["balance"] - d["amount"] if "balance" in s else -d["amount"]
-        s["moves"] = s.get("moves", 0) + 1; s.setdefault("last", []).append(d["amount"])
-    elif e["eventType"] == "closed":
-        states.pop(key, None)
-        continue
-    else:
-        continue
-    states[key] = s
-for key in sorted(states):
-    print(json.dumps({"key": key[0], "aggregateType": key[1], "state": states[key]}, default=lambda d: "@" + str(d) + "@").replace("\"@", "").replace("@\"", ""))
-'
+	awk -F '"' '
+	{ k = "{\"key\":\"" $20 "\",\"aggregateType\":\"" $16 "\",\"state\":{"; amount = substr($29, 2); sub(/}}/, "", amount); cents = amount; sub(/[.]/, "", cents) }
+	$4 == "opened" { owner[k] = $26; cent[k] = 0; digits[k] = 0; there[k] = 1 }
+	$4 == "deposited" { cent[k] += cents; moves[k]++; digits[k] = 2; there[k] = 1 }
+	$4 == "withdrawn" { cent[k] -= cents; moves[k]++; digits[k] = 2; last[k] = last[k] (last[k] == "" ? "" : ",") amount; there[k] = 1 }
+	$4 == "closed" { delete owner[k]; delete cent[k]; delete moves[k]; delete last[k]; delete there[k] }
+	END {
+		for (k in there) {
+			c = cent[k] < 0 ? -cent[k] : cent[k]
+			printf "%s%s\"balance\":", k, k in owner ? "\"owner\":\"" owner[k] "\"," : ""
+			printf digits[k] ? "%s%d.%02d" : "%s%d", cent[k] < 0 ? "-" : "", digits[k] ? int(c / 100) : c, c % 100
+			print (moves[k] ? ",\"moves\":" moves[k] : "") (last[k] != "" ? ",\"last\":[" last[k] "]" : "") "}}"
+		}
+	}' | LC_ALL=C sort
 }
 
 # same_states WANTED GOT: the same lines by value, numbers as exact decimals.
@@ -73,7 +65,7 @@ model_is() {
 	ran 0 evs project a.evs show "$1"
 	err_is ''
 	printf '%s' "${output:+$output$'\n'}" >got
-	same_states "$2" got
+	cmp -s "$2" got || same_states "$2" got # numbers may be written in another way
 }
 
 # of NAME FILTER: what status says of the projection.
@@ -131,16 +123,25 @@ FEW='{"key":"1","aggregateType":"Account","state":{"owner":"ada","balance":19.95
 
 @test "many runs, each over some more events, make what one run makes" {
 	account_fold
-	for i in 0 1 2 3 4; do
-		accounts $((i % 3 == 0 ? 3000 : 7)) $((i * 10000)) >part
-		cat part >>all
+	accounts 6017 0 >all
+	at=0
+	for n in 3000 7 1 3000 9; do
+		at=$((at + n))
+		head -n $at all | tail -n $n >part
 		quiet evs append a.evs part
 		quiet evs project a.evs run acc --fold account.fold
-		account_states <all >wanted
-		model_is acc wanted
+		if [ $n != 1 ] && [ $n != 9 ]; then
+			evs project a.evs show acc >got.$at
+		fi
 	done
+	for at in 3000 3007 6008; do
+		head -n $at all | account_states >wanted
+		cmp wanted got.$at
+	done
+	account_states <all >wanted
+	model_is acc wanted
 	quiet evs project a.evs run once --fold account.fold
-	model_is once wanted
+	cmp <(evs project a.evs show acc) <(evs project a.evs show once)
 }
 
 @test "a state that is deleted is gone, and comes back as a new one" {
@@ -209,15 +210,16 @@ FEW='{"key":"1","aggregateType":"Account","state":{"owner":"ada","balance":19.95
 	echo 'key "all"
 on "*" { n += 1; push at .position }' >all.fold
 	n=0
-	while IFS='|' read -r arguments; do
+	while read -r arguments; do
 		eval "set -- $arguments"
 		n=$((n + 1))
-		quiet evs project a.evs run p$n --fold all.fold "$@"
-		evs cat a.evs "$@" --fields .position | jq -s -c 'map(.position) | if length == 0 then empty else {key: "all", state: {n: length, at: .}} end' >wanted
-		model_is p$n wanted
+		evs project a.evs run p$n --fold all.fold "$@" >>said 2>&1 || fail "run $arguments: $(cat said)"
 		# And again, with the same selectors: nothing new.
-		quiet evs project a.evs run p$n --fold all.fold "$@"
-		model_is p$n wanted
+		evs project a.evs run p$n --fold all.fold "$@" >>said 2>&1 || fail "run $arguments again: $(cat said)"
+		{ echo "$arguments"; evs project a.evs show p$n; } >>got
+		echo "$arguments" >>wanted
+		evs cat a.evs "$@" --fields .position |
+			jq -s -c 'map(.position) | if length == 0 then empty else {key: "all", state: {n: length, at: .}} end' >>wanted
 	done <<-'END'
 		--stream 1 --aggregate-type Loan
 		-s 2
@@ -237,6 +239,9 @@ on "*" { n += 1; push at .position }' >all.fold
 		--where '.data.amount > 1'
 		--shard 1/2
 	END
+	diff wanted got
+	is "$(cat said)" ''
+	[ $n = 17 ]
 	ran 2 evs project a.evs run x --fold all.fold --reverse
 	out_is ''
 	# A time that moves would be another selector at every run.
@@ -373,7 +378,7 @@ on "*" { n += 1; push at .position }' >all.fold
 	python3 - <<-'END'
 	import re
 	file = open("a.evs", "rb").read()
-	file, n = re.subn(b"f3(?!\")", b"F3", file)
+	file, n = re.subn(b"29[.]90", b"29.91", file)
 	file, m = re.subn(b"(?<=Account\0\0\x84\xa5owner\xa3)ada", b"eve", file)
 	assert n > 0 and m > 0, (n, m)
 	open("a.evs", "wb").write(file)
@@ -510,13 +515,14 @@ poisoned() {
 	account_fold
 	rounds=5
 	[ -z "$LONG" ] || rounds=50
-	accounts 20000 0 >all
+	accounts $((8000 + rounds * 5000)) 0 >events
+	head -n 8000 events >all
 	quiet evs append a.evs all
 	killed=0
 	for round in $(seq $rounds); do
-		"$EVS_BIN/evs" project a.evs run acc --fold account.fold 2>err 3>&- &
+		"$EVS_BIN/evs" project a.evs run acc --fold account.fold --batch $((100 + RANDOM % 300)) 2>err 3>&- &
 		run=$!
-		sleep 0.0$((RANDOM % 4))$((RANDOM % 10))
+		sleep 0.0$((RANDOM % 2))$((RANDOM % 10))
 		kill -9 $run 2>/dev/null || true
 		ended $run
 		status=0
@@ -528,7 +534,7 @@ poisoned() {
 			head -n $position all | account_states >wanted
 			model_is acc wanted
 		fi
-		accounts $((1000 + RANDOM % 20000)) $((round * 100000)) >part
+		tail -n +$(($(wc -l <all) + 1)) events | head -n $((1000 + RANDOM % 4000)) >part
 		cat part >>all
 		quiet evs append a.evs part
 	done
@@ -573,7 +579,7 @@ model_has() {
 
 @test "of many runs at once each does it or leaves it to another" {
 	account_fold
-	accounts 30000 0 >all
+	accounts 15000 0 >all
 	quiet evs append a.evs all
 	for i in 1 2 3 4 5 6; do
 		{
@@ -596,7 +602,7 @@ model_has() {
 	for follow in --follow -f; do
 		"$EVS_BIN/evs" project a.evs run acc --fold account.fold $follow >out 2>err 3>&- &
 		follower=$!
-		for i in 1 2 3 4 5; do
+		for i in 1 2 3; do
 			quiet evs append a.evs <<<"{\"eventType\":\"deposited\",\"aggregateId\":\"n$follow$i\",\"data\":{\"amount\":$i}}"
 			end=$(($(date +%s%N) + 1000000000))
 			until model_has acc "n$follow$i"; do
@@ -622,16 +628,16 @@ position_is() {
 
 @test "SIGINT and SIGTERM end a run with what it did committed" {
 	account_fold
-	accounts 30000 0 >all
+	accounts 10000 0 >all
+	account_states <all >wanted
 	quiet evs append a.evs all
 	for pair in INT:130 TERM:143; do
 		interruptible "$EVS_BIN/evs" project a.evs run ${pair%:*} --fold account.fold --follow >out 2>err &
 		run=$!
-		wait_for position_is ${pair%:*} 30000
+		wait_for position_is ${pair%:*} 10000
 		kill -${pair%:*} $run
 		ends ${pair#*:} $run
 		is "$(cat out err)" ''
-		account_states <all >wanted
 		model_is ${pair%:*} wanted
 	done
 }
@@ -711,7 +717,7 @@ position_is() {
 @test "--exec that crashes, hangs, babbles or cannot start is an error that names the event" {
 	few
 	while IFS='|' read -r name command words; do
-		ran 1 evs project a.evs run $name --exec "$command" --timeout 500ms
+		ran 1 evs project a.evs run $name --exec "$command" --timeout 200ms
 		out_is ''
 		err_has 'evs-project: a.evs: '
 		err_has 'position 1'
@@ -758,8 +764,8 @@ position_is() {
 
 @test "--exec that keeps its answers until its input ends is waited for" {
 	few
-	quiet evs project a.evs run p --exec "jq -c '{n: ((.state.n // 0) + 1)}'" --aggregate-type Account
-	is "$(evs project a.evs show p | jq -c '[.key,.state.n]' | paste -sd' ')" '["1",4] ["2",2]'
+	quiet evs project a.evs run p --exec "jq -c '{n: ((.state.n // 0) + 1)}'" --aggregate-type Account --from 4
+	is "$(evs project a.evs show p | jq -c '[.key,.state.n]' | paste -sd' ')" '["1",2] ["2",1]'
 }
 
 @test "--batch N commits after each N events, and a killed rebuild goes on behind them" {
@@ -791,21 +797,21 @@ position_is() {
 
 @test "SIGINT and SIGTERM while --exec is at work: it is waited for, but not for long" {
 	few
-	cat >count.py <<-'END'
-	import json, os, sys, time
-	for line in sys.stdin:
-	    q = json.loads(line)
-	    if q["event"]["position"] == 5 and os.path.exists("pause"):
-	        pause = float(open("pause").read())
-	        open("pausing", "w").write(str(os.getpid()) + "\n")
-	        time.sleep(pause)
-	    print(json.dumps({"n": (q["state"] or {"n": 0})["n"] + 1}), flush=True)
+	cat >count.sh <<-'END'
+	while read -r line; do
+		case $line in
+		*'"position":5,'*) [ ! -e pause ] || { echo $$ >pausing; sleep "$(cat pause)"; } ;;
+		esac
+		n=${line#'{"state":{"n":'}
+		[ "$n" != "$line" ] || n=0
+		echo "{\"n\":$((${n%%[!0-9]*} + 1))}"
+	done
 	END
 	# One that hangs is killed, and what was committed before stays; what one that is slow has answered is committed.
 	while read -r name signal status pause position; do
 		echo "$pause" >pause
 		rm -f pausing
-		interruptible "$EVS_BIN/evs" project a.evs run $name --exec 'exec python3 count.py' --batch 2 >out 2>err &
+		interruptible "$EVS_BIN/evs" project a.evs run $name --exec 'exec sh count.sh' --batch 2 >out 2>err &
 		run=$!
 		wait_for lines_in pausing 1
 		kill -$signal $run
@@ -814,11 +820,10 @@ position_is() {
 		ended "$(cat pausing)"
 		[ "$(of $name .position)" -ge $position ] || fail "$name: $(of $name .position)"
 		rm pause
-		quiet evs project a.evs run $name --exec 'exec python3 count.py'
+		quiet evs project a.evs run $name --exec 'exec sh count.sh'
 		is "$(evs project a.evs show $name | jq -c '[.key,.state.n]' | paste -sd' ')" '["1",4] ["1",1] ["2",2]'
 	done <<-'END'
 		hangs INT 130 1000 4
-		dies TERM 143 1000 4
 		slow TERM 143 0.5 5
 	END
 }
@@ -829,7 +834,7 @@ position_is() {
 	ran 1 evs project a.evs run p --exec 'sleep 100' --timeout 0.2s
 	err_has '200'
 	[ $((SECONDS - begun)) -lt 20 ] || fail 'it took too long'
-	quiet evs project a.evs run slow --exec "sleep 1; jq -c --unbuffered '{n: 1}'" --timeout 30s
+	quiet evs project a.evs run slow --exec "sleep 0.4; jq -c --unbuffered '{n: 1}'" --timeout 30s
 	ran 2 evs project a.evs run p --exec cat --timeout soon
 	ran 2 evs project a.evs run p --fold account.fold --timeout 3s
 	# Nobody is left behind.
@@ -1032,11 +1037,9 @@ keys() {
 	for where in 'owner == "ada"' 'owner == "nobody"' 'owner == null' "balance == $balance" 'balance > 0' 'balance <= 1000.50' \
 		'balance >= -500 && balance < 500' 'owner == "ada" && balance > 0' 'owner == "ada" || owner == "bob"' '!(balance > 0)' \
 		'owner in ["ada", "eve"]' 'moves > 3' 'owner > "b"'; do
-		for sort in '' '--sort balance' '--sort -balance' '--sort owner' '--sort moves'; do
-			cmp <(evs project a.evs show p --where "$where" $sort) <(evs project a.evs show i --where "$where" $sort) ||
-				fail "--where '$where' $sort"
-			cmp <(evs project a.evs show p --where "$where" $sort --limit 3) <(evs project a.evs show i --where "$where" $sort --limit 3) ||
-				fail "--where '$where' $sort --limit 3"
+		for options in '' '--limit 3' '--sort balance' '--sort -balance --limit 7' '--sort owner'; do
+			cmp <(evs project a.evs show p --where "$where" $options) <(evs project a.evs show i --where "$where" $options) ||
+				fail "--where '$where' $options"
 		done
 	done
 }
@@ -1262,6 +1265,7 @@ reference() {
 
 @test "loans: the longest wait per loan, and events per resource and day, equal a Python reference" {
 	needs_data loans
+	[ -n "$LONG" ] || sed -i 12000q loans.ndjson # Python takes long
 	quiet evs append a.evs loans.ndjson --event-id hash
 	cat >wait.fold <<-'END'
 	on "*" {

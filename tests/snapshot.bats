@@ -1,10 +1,9 @@
 # evs snapshot: states that are kept to start from, and that they never change what comes out.
 load helper
 
-# A store of two accounts of one id, a long stream and some others; count.fold.
-setup() {
-	mkdir "$BATS_TEST_TMPDIR/here"
-	cd "$BATS_TEST_TMPDIR/here"
+# A store of two accounts of one id, a long stream and some others; sum.fold; and what replay says without any snapshot.
+setup_file() {
+	cd "$BATS_FILE_TMPDIR"
 	python3 - >in.ndjson <<-'END'
 	import random
 	random.seed(4)
@@ -14,48 +13,65 @@ setup() {
 	    print('{"eventType":"%s","eventId":"%d","timestamp":"2026-05-%02dT10:30:00Z","aggregateType":"%s","aggregateId":"%s","data":{"amount":%d.%02d}}'
 	          % (random.choice(["in", "out"]), i, 1 + i // 150, type, id, random.randrange(90), random.randrange(100)))
 	END
-	evs append a.evs in.ndjson
+	evs append plain.evs in.ndjson
 	cat >sum.fold <<-'END'
 	on "in" { balance += .data.amount; n += 1 }
 	on "out" { balance -= .data.amount; n += 1; outs += 1 }
 	END
 	sed 's/n += 1/n += 2/g' sum.fold >changed.fold
-	# What replay says without any snapshot.
-	cp a.evs plain.evs
+	everything plain.evs >wanted
+}
+
+setup() {
+	mkdir "$BATS_TEST_TMPDIR/here"
+	cd "$BATS_TEST_TMPDIR/here"
+	cp "$BATS_FILE_TMPDIR"/{in.ndjson,plain.evs,*.fold,wanted} .
+	cp plain.evs a.evs
+}
+
+# everything STORE: what replay says at many moments.
+everything() {
+	local fold at
+	for fold in sum.fold changed.fold; do
+		{
+			for at in 1 1000 1999 3000; do
+				echo "--key long --at-position $at"
+				echo "--key long --at-revision $((at / 2 + 1))"
+			done
+			cat <<-'END'
+
+			--key s0 --aggregate-type Loan
+			--key s0 --aggregate-type Account
+			--key long --at 2026-05-14
+			--key long --without 2,4,1500
+			--key long --type in
+			--key long --after 500
+			--key long --blame outs
+			--key long --first balance>100
+			END
+		} | while read -r at; do
+			echo "$fold $at"
+			evs replay "$1" --fold $fold $at 2>&1 || fail "replay of $1 $at" || return 1
+		done || return 1
+	done
+}
+
+# everything_same: with the snapshots there are it is as without.
+everything_same() {
+	everything a.evs | diff wanted - || fail 'replay says otherwise with snapshots'
 }
 
 # same_replay ARGUMENTS...: replay says the same of both stores.
 same_replay() {
-	evs replay plain.evs "$@" >wanted 2>wanted.err || fail "replay of plain.evs $*: $(cat wanted.err)"
-	evs replay a.evs "$@" >got 2>got.err || fail "replay $*: $(cat got.err)"
-	cmp wanted got || fail "replay $* says otherwise with snapshots:" "$(diff wanted got)"
-	is "$(cat got.err)" ''
+	evs replay plain.evs "$@" >wanted.one 2>&1 || fail "replay of plain.evs $*: $(cat wanted.one)"
+	evs replay a.evs "$@" 2>&1 | diff wanted.one - || fail "replay $* says otherwise with snapshots"
 }
 
 # more_plain: plain.evs is a.evs as it is now, without the snapshots.
 more_plain() {
 	cp a.evs plain.evs
 	evs snapshot plain.evs drop
-}
-
-# everything_same: at many moments.
-everything_same() {
-	local fold at
-	for fold in sum.fold changed.fold; do
-		for at in 1 1000 1999 3000; do
-			same_replay --fold $fold --key long --at-position $at
-			same_replay --fold $fold --key long --at-revision $((at / 2 + 1))
-		done
-		same_replay --fold $fold
-		same_replay --fold $fold --key s0 --aggregate-type Loan
-		same_replay --fold $fold --key s0 --aggregate-type Account
-		same_replay --fold $fold --key long --at 2026-05-14
-		same_replay --fold $fold --key long --without 2,4,1500
-		same_replay --fold $fold --key long --type in
-		same_replay --fold $fold --key long --after 500
-		same_replay --fold $fold --key long --blame outs
-		same_replay --fold $fold --key long --first 'balance > 100'
-	done
+	everything plain.evs >wanted
 }
 
 # taken FILTER: of the lines of list.
