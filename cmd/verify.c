@@ -127,8 +127,8 @@ const struct tool tool_verify = {
 	.run = cmd_verify,
 	.summary = "read all of a store and check it for damage",
 	.usage = "STORE [options]",
-	.about = "Read all of a store and check every checksum, event and index entry. Each finding is a line of JSON: "
-		 "{\"kind\",\"position\",\"message\"}.",
+	.about = "Read all of a store and check every checksum, event and index entry, projections and snapshots. Each finding is a "
+		 "line of JSON: {\"kind\",\"position\",\"message\"}.",
 	.operands = operands,
 	.least = 1,
 	.most = 1,

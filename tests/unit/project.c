@@ -207,12 +207,13 @@ struct world {
 
 static void world_begin(struct world *w)
 {
+	static const struct parse_rules rules;
 	struct evs_error err;
 
 	*w = (struct world){.store = open_store(in_folder("a.evs"), EVS_CREATE), .seed = 5};
 	CHECK(fold_parse("t.fold", account, strlen(account), &w->fold, &err) == EVS_OK, "%s", err.message);
 	assert_non_null(w->run = fold_run_new(w->fold, w->store->names));
-	assert_non_null(w->parser = parse_new(w->store->names, &(struct parse_rules){0}));
+	assert_non_null(w->parser = parse_new(w->store->names, &rules));
 	w->projection.id = 99;
 	w->projection.model.number = 1;
 	w->cache.fold = w->fold;
