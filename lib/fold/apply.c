@@ -22,6 +22,7 @@ struct fold_run {
 	struct selected *other;    /* of a type that has no number */
 	char type_text[UUID_TEXT], id_text[UUID_TEXT];
 	/* The event at hand. */
+	const struct fold_event *looked; /* NULL: it was not looked at before */
 	const struct selected *blocks;
 	uint32_t at;           /* the next of blocks */
 	const struct fold_block *block; /* whose target was given last */
@@ -96,10 +97,9 @@ static struct selected *select_blocks(const struct fold *f, struct span type)
 }
 
 /* Find the blocks for the event that eval has begun. */
-static int begin(struct fold_run *r, struct evs_error *err)
+static int begin(struct fold_run *r, const struct text *type, struct evs_error *err)
 {
-	struct eval *v = r->eval;
-	const struct text *type = &v->view.texts[NAME_EVENT_TYPE];
+	const struct names *names = r->eval->names;
 	struct selected **known = &r->other;
 
 	r->block = NULL;
@@ -112,7 +112,7 @@ static int begin(struct fold_run *r, struct evs_error *err)
 		free(r->other);
 		r->other = NULL;
 	}
-	if (*known == NULL && (*known = select_blocks(r->fold, view_span(type, v->names, r->type_text))) == NULL)
+	if (*known == NULL && (*known = select_blocks(r->fold, view_span(type, names, r->type_text))) == NULL)
 		return error_nomem(err);
 	r->blocks = *known;
 	return r->blocks->n == 0 ? EVS_END : EVS_OK;
@@ -120,16 +120,25 @@ static int begin(struct fold_run *r, struct evs_error *err)
 
 int fold_begin(struct fold_run *r, const struct record *record, struct evs_error *err)
 {
+	r->looked = NULL;
 	if (eval_begin(r->eval, record))
-		return begin(r, err);
+		return begin(r, &eval_view(r->eval)->texts[NAME_EVENT_TYPE], err);
 	eval_broken(r->eval);
 	return failed(r, err);
 }
 
 int fold_begin_viewed(struct fold_run *r, const struct record *record, const struct view *view, struct evs_error *err)
 {
+	r->looked = NULL;
 	eval_begin_viewed(r->eval, record, view);
-	return begin(r, err);
+	return begin(r, &view->texts[NAME_EVENT_TYPE], err);
+}
+
+int fold_begin_looked(struct fold_run *r, const struct fold_event *event, struct evs_error *err)
+{
+	r->looked = event;
+	eval_begin_looked(r->eval, event->record, event->values);
+	return begin(r, &event->type, err);
 }
 
 /* ---- which states ---- */
@@ -171,22 +180,35 @@ static bool event_key(struct fold_run *r, struct fold_target *out, bool *none)
 	return good;
 }
 
+/* The state of the event's stream; *none: it is in none. */
+static void stream_of(struct fold_run *r, struct fold_target *out, bool *none)
+{
+	const struct view *v;
+
+	if (r->looked != NULL) {
+		out->key = r->looked->key;
+		out->type = r->looked->kind;
+		*none = out->key.text == NULL;
+		return;
+	}
+	v = eval_view(r->eval);
+	*none = !view_has_stream(v);
+	if (*none)
+		return;
+	out->key = view_span(&v->texts[NAME_AGGREGATE_ID], r->eval->names, r->id_text);
+	if (v->texts[NAME_AGGREGATE_TYPE].kind != TEXT_NONE)
+		out->type = view_span(&v->texts[NAME_AGGREGATE_TYPE], r->eval->names, r->type_text);
+}
+
 /* The state that the block at hand changes; *none: none. */
 static bool target_of(struct fold_run *r, struct fold_target *out, bool *none)
 {
-	const struct view *v = &r->eval->view;
-
 	*out = (struct fold_target){0};
 	if (r->block->key != CODE_NONE)
 		return key_text(r, &r->fold->code.nodes[r->block->key], out, none);
 	if (r->fold->key != CODE_NONE)
 		return event_key(r, out, none);
-	*none = !view_has_stream(v);
-	if (*none)
-		return true;
-	out->key = view_span(&v->texts[NAME_AGGREGATE_ID], r->eval->names, r->id_text);
-	if (v->texts[NAME_AGGREGATE_TYPE].kind != TEXT_NONE)
-		out->type = view_span(&v->texts[NAME_AGGREGATE_TYPE], r->eval->names, r->type_text);
+	stream_of(r, out, none);
 	return true;
 }
 

@@ -31,7 +31,7 @@ uint32_t code_add(struct code *c, enum code_op op, uint32_t line)
 	memset(n, 0, sizeof *n);
 	n->op = (uint8_t)op;
 	n->line = line;
-	n->slot = CODE_NONE;
+	n->slot = n->path = CODE_NONE;
 	atomic_init(&n->name, -1);
 	return c->n++;
 }

@@ -46,6 +46,9 @@ struct code_node {
 	uint32_t line;
 	uint32_t kids, n;  /* the first in code->kids, how many */
 	uint32_t slot;     /* CODE_STATE and statements; CODE_NONE: look it up by name */
+	uint32_t path;     /* CODE_MEMBER: its place among the fold's paths of the event (look.h); CODE_NONE: none */
+	uint16_t path_steps; /* nodes that need not be worked out where that is known */
+	bool of_event;     /* the path begins with event, not with what is at hand */
 	struct value constant; /* texts are owned by the code */
 	_Atomic int32_t name;  /* the number of a member's name; -1: none yet */
 	_Atomic uint32_t seen; /* how many names there were when it was asked last */

@@ -8,6 +8,7 @@
 #include "base/error.h"
 #include "base/moment.h"
 #include "fold/functions.h"
+#include "fold/look.h"
 
 struct eval *eval_new(const struct names *names)
 {
@@ -36,6 +37,8 @@ static void start(struct eval *v, const struct record *record)
 	v->at = v->code->nodes;
 	v->now_us = 0;
 	v->record = record;
+	v->values = NULL;
+	v->viewed = false;
 	v->context = (struct value){.kind = record == NULL ? VALUE_NULL : EVAL_EVENT};
 	v->status = EVS_OK;
 }
@@ -43,6 +46,7 @@ static void start(struct eval *v, const struct record *record)
 bool eval_begin(struct eval *v, const struct record *record)
 {
 	start(v, record);
+	v->viewed = true;
 	return record == NULL || view_open(&v->view, record->body, record->size);
 }
 
@@ -50,6 +54,21 @@ void eval_begin_viewed(struct eval *v, const struct record *record, const struct
 {
 	start(v, record);
 	v->view = *view;
+	v->viewed = true;
+}
+
+void eval_begin_looked(struct eval *v, const struct record *record, const struct value *values)
+{
+	start(v, record);
+	v->values = values;
+}
+
+const struct view *eval_view(struct eval *v)
+{
+	if (!v->viewed)
+		view_open(&v->view, v->record->body, v->record->size);
+	v->viewed = true;
+	return &v->view;
 }
 
 /* ---- failures ---- */
@@ -196,13 +215,14 @@ static bool store_field(struct eval *v, unsigned number, struct value *out)
 /* A field of the event that is looked for. */
 static bool any_field(struct eval *v, const char *key, size_t size, int name, struct value *out, bool *there)
 {
-	const uint8_t *p = v->view.fields, *end = v->record->body + v->record->size;
+	const struct view *view = eval_view(v);
+	const uint8_t *p = view->fields, *end = v->record->body + v->record->size;
 	uint8_t uuid[16];
 	struct packed head = {0};
 
 	*out = value_null();
 	*there = false;
-	for (uint32_t i = 0; i < v->view.n_fields; i++) {
+	for (uint32_t i = 0; i < view->n_fields; i++) {
 		bool same;
 		p = packed_read(p, end, &head);
 		if (head.kind == PACKED_UINT)
@@ -224,18 +244,22 @@ static bool any_field(struct eval *v, const char *key, size_t size, int name, st
 /* A field of the event. */
 static bool event_field(struct eval *v, const char *key, size_t size, int name, struct value *out, bool *there)
 {
+	const struct view *view;
+
 	switch (name) {
 	case NAME_EVENT_TYPE: case NAME_EVENT_ID: case NAME_TIMESTAMP: case NAME_AGGREGATE_ID: case NAME_AGGREGATE_TYPE:
 	case NAME_SOURCE: case NAME_CORRELATION_ID: case NAME_CAUSATION_ID:
-		*there = v->view.texts[name].kind != TEXT_NONE;
-		return text_field(v, &v->view.texts[name], out);
+		view = eval_view(v);
+		*there = view->texts[name].kind != TEXT_NONE;
+		return text_field(v, &view->texts[name], out);
 	case NAME_POSITION: case NAME_REVISION: case NAME_RECORDED_AT:
 		*there = has_store_field(v, (unsigned)name);
 		return store_field(v, (unsigned)name, out);
 	case NAME_DATA:
+		view = eval_view(v);
 		*out = value_null();
-		*there = v->view.data != NULL;
-		return !*there || value_read(&v->arena, v->view.data, v->view.data_end, out) != NULL || eval_broken(v);
+		*there = view->data != NULL;
+		return !*there || value_read(&v->arena, view->data, view->data_end, out) != NULL || eval_broken(v);
 	default:
 		return any_field(v, key, size, name, out, there);
 	}
@@ -245,14 +269,15 @@ static bool event_field(struct eval *v, const char *key, size_t size, int name, 
 static bool event_object(struct eval *v, struct value *out)
 {
 	static const enum name_fixed added[] = {NAME_POSITION, NAME_REVISION, NAME_RECORDED_AT};
-	const uint8_t *p = v->view.fields, *end = v->record->body + v->record->size;
-	struct node *o = new_object(v, v->view.n_fields + 3);
+	const struct view *view = eval_view(v);
+	const uint8_t *p = view->fields, *end = v->record->body + v->record->size;
+	struct node *o = new_object(v, view->n_fields + 3);
 	struct packed head;
 	bool there;
 
 	if (o == NULL)
 		return eval_broken(v);
-	for (uint32_t i = 0; i < v->view.n_fields; i++) {
+	for (uint32_t i = 0; i < view->n_fields; i++) {
 		const uint8_t *at = packed_read(p, end, &head);
 		const struct name *name = head.kind == PACKED_UINT ? name_get(v->names, head.number) : NULL;
 		struct value *value = &o->values[o->n];
@@ -260,8 +285,8 @@ static bool event_object(struct eval *v, struct value *out)
 			return eval_broken(v);
 		o->keys[o->n] = name != NULL ? (struct node_key){name->text, name->size} :
 		                               (struct node_key){(const char *)head.bytes, head.size};
-		if (head.kind == PACKED_UINT && head.number < VIEW_TEXTS && v->view.texts[head.number].kind != TEXT_NONE) {
-			if (!text_field(v, &v->view.texts[head.number], value))
+		if (head.kind == PACKED_UINT && head.number < VIEW_TEXTS && view->texts[head.number].kind != TEXT_NONE) {
+			if (!text_field(v, &view->texts[head.number], value))
 				return false;
 		} else if (value_read(&v->arena, at, end, value) == NULL) {
 			return eval_broken(v);
@@ -369,6 +394,20 @@ static bool state_field(struct eval *v, const struct code_node *n, struct value 
 	return !v->arena.failed || eval_broken(v);
 }
 
+/* What a path of the event that was looked for leads to. False where it is not known. */
+static bool known_path(struct eval *v, const struct code_node *n, struct value *out, bool *there)
+{
+	if (n->path == CODE_NONE || v->values == NULL || v->values[n->path].kind == LOOK_UNKNOWN ||
+	    (v->context.kind != EVAL_EVENT && !n->of_event))
+		return false;
+	v->steps += n->path_steps;
+	*out = v->values[n->path];
+	*there = out->kind != VALUE_ABSENT;
+	if (!*there)
+		*out = value_null();
+	return true;
+}
+
 /* A node that names a place, and whether something is there. */
 static bool place(struct eval *v, const struct code_node *n, struct value *out, bool *there)
 {
@@ -379,6 +418,8 @@ static bool place(struct eval *v, const struct code_node *n, struct value *out, 
 		return state_field(v, n, out, there);
 	case CODE_MEMBER: {
 		const struct code_node *kid = code_kid(v->code, n, 0);
+		if (known_path(v, n, out, there))
+			return true;
 		if (kid->op == CODE_CONTEXT)
 			of = v->context;
 		else if (kid->op == CODE_EVENT)

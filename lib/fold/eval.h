@@ -15,7 +15,9 @@ struct eval {
 	struct arena arena;
 	const struct code *code;
 	const struct record *record; /* NULL: none */
-	struct view view;            /* of record */
+	const struct value *values;  /* of the paths that a fold reads in it (look.h); NULL: they were not looked for */
+	struct view view;            /* of record, once `viewed` */
+	bool viewed;
 	struct value context;        /* what . is */
 	const struct value *root;    /* the state: an object, or null; NULL: none */
 	const struct node *slots;    /* the state of a fold, for nodes with a slot; NULL: none */
@@ -33,6 +35,12 @@ bool eval_begin(struct eval *v, const struct record *record);
 
 /* The same for a record that was looked at already. */
 void eval_begin_viewed(struct eval *v, const struct record *record, const struct view *view);
+
+/* The same for a well-formed record whose paths were looked for; values as above, borrowed. */
+void eval_begin_looked(struct eval *v, const struct record *record, const struct value *values);
+
+/* The view of the record at hand. */
+const struct view *eval_view(struct eval *v);
 
 /* Work a node out. False where it fails: status, line and message say why. */
 bool eval_node(struct eval *v, const struct code_node *n, struct value *out);

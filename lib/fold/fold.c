@@ -412,6 +412,8 @@ int fold_parse(const char *name, const char *text, size_t size, struct fold **ou
 		status = top_level(&p, err);
 	if (status == EVS_OK && p.no_memory)
 		status = error_nomem(err);
+	if (status == EVS_OK && !look_find_paths(f))
+		status = error_nomem(err);
 	if (status == EVS_OK)
 		status = hash_words(f, name, text, size, err);
 	free(p.assigned);
@@ -433,6 +435,7 @@ void fold_free(struct fold *f)
 	free(f->blocks);
 	free(f->fields);
 	free(f->indexes);
+	free(f->paths);
 	code_release(&f->code);
 	free(f->name);
 	free(f);
@@ -452,6 +455,13 @@ bool fold_by_stream(const struct fold *f)
 	for (uint32_t i = 0; i < f->n_blocks; i++)
 		keyed |= f->blocks[i].key != CODE_NONE;
 	return !keyed;
+}
+
+const struct value *fold_key_value(const struct fold *f, const struct value *values)
+{
+	uint32_t path = f->key == CODE_NONE ? CODE_NONE : f->code.nodes[f->key].path;
+
+	return path != CODE_NONE && values[path].kind == VALUE_TEXT ? &values[path] : NULL;
 }
 
 const struct node_key *fold_fields(const struct fold *f, uint32_t *n)

@@ -32,6 +32,12 @@ uint64_t fold_hash(const struct fold *f);
 /* Whether there is one state a stream, made of its events alone: the fold has no key line, and no `on` a key. */
 bool fold_by_stream(const struct fold *f);
 
+/*
+ * The key of an event that was looked at, by the fold's key line: NULL where there is no such line, or where the key is
+ * another than a text of the event.
+ */
+const struct value *fold_key_value(const struct fold *f, const struct value *values);
+
 /* The fields that states can have, in the order they first stand in the fold. Owned by the fold. */
 const struct node_key *fold_fields(const struct fold *f, uint32_t *n);
 
@@ -81,6 +87,17 @@ int fold_begin(struct fold_run *r, const struct record *record, struct evs_error
 
 /* The same for a record that was looked at already. */
 int fold_begin_viewed(struct fold_run *r, const struct record *record, const struct view *view, struct evs_error *err);
+
+/* A well-formed event, of which is known what the fold reads in it: look.h. */
+struct fold_event {
+	const struct record *record;
+	struct text type;           /* its eventType */
+	struct span key, kind;      /* aggregateId and aggregateType of its stream; text NULL where there is none */
+	const struct value *values; /* of the fold's paths */
+};
+
+/* Begin such an event, borrowed until fold_end. */
+int fold_begin_looked(struct fold_run *r, const struct fold_event *event, struct evs_error *err);
 
 /*
  * The next state that the event changes; out is valid until the next call. An event may have the same one twice.

@@ -4,6 +4,7 @@
 
 #include "fold/code.h"
 #include "fold/fold.h"
+#include "fold/look.h"
 
 /* on GLOB, ... [when] [each] [key] { body } ; what is absent is CODE_NONE. */
 struct fold_block {
@@ -24,7 +25,9 @@ struct fold {
 	uint32_t n_fields;
 	uint32_t *indexes;
 	uint32_t n_indexes;
-	size_t blocks_cap, fields_cap, indexes_cap;
+	struct look_path *paths; /* those at the top level are linked from the first one on */
+	uint32_t n_paths;
+	size_t blocks_cap, fields_cap, indexes_cap, paths_cap;
 };
 
 #endif

@@ -183,15 +183,16 @@ struct cached *advance_state(struct advance *a, uint64_t hash, struct span key, 
 /* Have the fold change the states that an event concerns. */
 static int fold_event(struct advance *a, const struct ahead_event *event, struct evs_error *err)
 {
-	const struct record *record = event->record;
+	const struct record *record = event->event.record;
 	struct fold_target target;
 	struct cached *e;
 	bool any = false;
-	int status = fold_begin_viewed(a->run, record, &event->view, err);
+	uint64_t hash;
+	int status = fold_begin_looked(a->run, &event->event, err);
 
 	while (status == EVS_OK && (status = fold_next(a->run, &target, err)) == EVS_OK) {
-		e = advance_state(a, a->ahead.by_stream ? event->hash : cache_hash(target.key, target.type), target.key, target.type,
-		                  &status, err);
+		hash = target.key.text == event->key ? event->hash : cache_hash(target.key, target.type);
+		e = advance_state(a, hash, target.key, target.type, &status, err);
 		if (e == NULL)
 			break;
 		status = fold_apply(a->run, &e->state, err);
@@ -214,7 +215,7 @@ static int fold_event(struct advance *a, const struct ahead_event *event, struct
 static int take(struct advance *a, const struct ahead_event *event, struct evs_error *err)
 {
 	if (!event->good)
-		return error_set(err, EVS_CORRUPT, 0, "the event at position %llu is damaged", (unsigned long long)event->record->position);
+		return error_set(err, EVS_CORRUPT, 0, "the event at position %llu is damaged", (unsigned long long)event->event.record->position);
 	if (++a->seen % PROGRESS == 0 && a->options->on_progress != NULL)
 		a->options->on_progress(a->options->context, a->result->events + a->applied);
 	return a->fold != NULL ? fold_event(a, event, err) : advance_ask(a, event, err);
@@ -233,6 +234,7 @@ static bool is_full(const struct advance *a)
 static int open_read(struct advance *a, struct evs_error *err)
 {
 	struct evs_selector selector = {0};
+	int status;
 
 	if (a->options->selector != NULL)
 		selector = *a->options->selector;
@@ -240,9 +242,12 @@ static int open_read(struct advance *a, struct evs_error *err)
 		selector.after = a->generation->checkpoint;
 	evs_read_free(a->read);
 	a->read = NULL;
-	ahead_begin(&a->ahead, NULL, 0);
+	a->ahead = (struct ahead){.cache = &a->cache};
 	a->position = a->generation->checkpoint;
-	return evs_read_new(a->store, &selector, &a->read, err);
+	status = evs_read_new(a->store, &selector, &a->read, err);
+	if (status == EVS_OK)
+		ahead_prepare(a->read, &a->plan);
+	return status;
 }
 
 static bool is_stopped(const struct advance *a)
@@ -312,7 +317,7 @@ static int more(struct advance *a, struct evs_error *err)
 	int status = read_block(a->read, &records, &n, err);
 
 	if (status == EVS_OK)
-		ahead_begin(&a->ahead, records, n);
+		ahead_begin(&a->ahead, a->read, n);
 	return status == EVS_END ? at_end(a, err) : status;
 }
 
@@ -353,7 +358,7 @@ static int begin(struct advance *a, struct evs_error *err)
 
 	a->result->position = a->generation->checkpoint;
 	a->cache.fold = a->fold;
-	a->ahead = (struct ahead){.cache = &a->cache, .names = a->store->names, .by_stream = a->generation->by_stream};
+	a->plan = (struct ahead_plan){.fold = a->fold, .names = a->store->names, .by_stream = a->generation->by_stream};
 	a->model = (struct model){.store = a->store, .projection = a->projection, .generation = a->generation, .fold = a->fold};
 	status = model_begin(&a->model, err);
 	if (status == EVS_OK && a->fold == NULL)

@@ -33,6 +33,7 @@ struct advance {
 	struct evs_project_result *result;
 
 	struct evs_read *read;
+	struct ahead_plan plan;
 	struct ahead ahead;            /* over the block that was read last */
 	struct fold_run *run;
 	struct cache cache;

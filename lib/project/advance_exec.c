@@ -92,13 +92,13 @@ static int make_ready(struct advance *a, const struct cached *e, struct evs_erro
 
 int advance_ask(struct advance *a, const struct ahead_event *event, struct evs_error *err)
 {
-	const struct record *record = event->record;
+	const struct record *record = event->event.record;
 	struct cached *e;
 	int status;
 
-	if (!event->has_stream)
+	if (event->key == NULL)
 		return EVS_OK;
-	e = advance_state(a, event->hash, event->key, event->type, &status, err);
+	e = advance_state(a, event->hash, event->event.key, event->event.kind, &status, err);
 	if (e == NULL)
 		return status;
 	while ((status = make_ready(a, e, err)) == EVS_OK) {

@@ -1,43 +1,133 @@
 #include "project/ahead.h"
 
-void ahead_begin(struct ahead *a, const struct record *records, size_t n)
+#include <stdlib.h>
+
+#define BODY_AHEAD 6  /* records between asking for a body and looking at it */
+#define BODY_BYTES 256 /* of it that are asked for */
+#define LINE 64
+
+/* What was found out of a block's events. */
+struct prepared {
+	struct look *look;
+	struct buf events; /* struct ahead_event, each with what is behind it */
+};
+
+/* ---- on the threads that load ---- */
+
+static void prepared_free(void *prepared)
 {
-	a->records = records;
+	struct prepared *p = prepared;
+
+	look_free(p->look);
+	buf_free(&p->events);
+	free(p);
+}
+
+static struct prepared *prepared_new(const struct ahead_plan *plan)
+{
+	struct prepared *p = calloc(1, sizeof *p);
+
+	if (p != NULL && (p->look = look_new(plan->fold, plan->names)) == NULL) {
+		free(p);
+		return NULL;
+	}
+	return p;
+}
+
+/* Which state is an event about? By the fold's key, where that is a text of the event; most keys are. */
+static void find_key(const struct ahead_plan *plan, struct ahead_event *e)
+{
+	const struct value *key = plan->by_stream ? NULL : fold_key_value(plan->fold, e->event.values);
+
+	if (plan->by_stream && e->event.key.text != NULL) {
+		e->key = e->event.key.text;
+		e->hash = cache_hash(e->event.key, e->event.kind);
+	} else if (key != NULL) {
+		e->key = key->text;
+		e->hash = cache_hash((struct span){key->text, key->size}, (struct span){0});
+	}
+}
+
+/* Look at an event, behind those before it; there is room. */
+static void look(const struct ahead_plan *plan, struct prepared *p, const struct record *record)
+{
+	const size_t align = _Alignof(struct ahead_event);
+	struct ahead_event *e;
+	size_t used;
+
+	e = (struct ahead_event *)(void *)(p->events.data + p->events.size);
+	*e = (struct ahead_event){.event.record = record};
+	used = look_at(p->look, record, e + 1, &e->event);
+	e->good = used > 0;
+	if (e->good)
+		find_key(plan, e);
+	e->size = (uint32_t)((sizeof *e + used + align - 1) / align * align);
+	p->events.size += e->size;
+}
+
+static bool prepare(const void *context, void **prepared, const struct record *records, size_t n)
+{
+	const struct ahead_plan *plan = context;
+	struct prepared *p = *prepared;
+
+	if (p == NULL && (p = *prepared = prepared_new(plan)) == NULL)
+		return false;
+	p->events.size = 0;
+	/* Nothing may move, for events point to what is behind them. */
+	if (!buf_room(&p->events, n * (sizeof(struct ahead_event) + look_room(p->look) + _Alignof(struct ahead_event))))
+		return false;
+	look_renew(p->look);
+	for (size_t i = 0; i < n; i++) {
+		/* Records lie in the order of their streams. */
+		for (size_t at = 0; i + BODY_AHEAD < n && at < BODY_BYTES; at += LINE)
+			__builtin_prefetch(records[i + BODY_AHEAD].body + at);
+		look(plan, p, &records[i]);
+	}
+	return true;
+}
+
+void ahead_prepare(struct evs_read *r, const struct ahead_plan *plan)
+{
+	read_set_prepare(r, &(struct read_prepare){.run = prepare, .free = prepared_free, .context = plan});
+}
+
+/* ---- going through ---- */
+
+void ahead_begin(struct ahead *a, const struct evs_read *r, size_t n)
+{
+	const struct prepared *p = read_prepared(r);
+	const struct ahead_step first = {(const struct ahead_event *)(const void *)p->events.data, 0};
+
 	a->n = n;
-	a->at = a->looked = a->entries = a->values = a->texts = 0;
+	a->given = a->slots = a->entries = a->values = a->texts = first;
 }
 
-/* Look at an event: which state is it about? */
-static void look(struct ahead *a, size_t i)
+/* Go on to the next event. */
+static const struct ahead_event *go_on(struct ahead_step *step)
 {
-	struct ahead_event *e = &a->ring[i % AHEAD_RING];
-	const struct text *type = &e->view.texts[NAME_AGGREGATE_TYPE];
+	const struct ahead_event *e = step->next;
 
-	e->record = &a->records[i];
-	e->good = view_open(&e->view, e->record->body, e->record->size);
-	e->has_stream = e->good && a->by_stream && view_has_stream(&e->view);
-	if (!e->has_stream)
-		return;
-	e->key = view_span(&e->view.texts[NAME_AGGREGATE_ID], a->names, e->id_text);
-	e->type = type->kind == TEXT_NONE ? (struct span){0} : view_span(type, a->names, e->type_text);
-	e->hash = cache_hash(e->key, e->type);
-	cache_prefetch_slot(a->cache, e->hash);
+	step->next = (const struct ahead_event *)(const void *)((const char *)e + e->size);
+	step->at++;
+	return e;
 }
 
-/* Do a step of an event that was looked at, as far as `distance` ahead; `before` is how far the step before is. */
-static void step(struct ahead *a, size_t *done, size_t before, size_t distance, void (*prefetch)(const struct cache *c, uint64_t hash))
+/* Do a step for the events up to `distance` ahead. */
+static void do_step(const struct ahead *a, struct ahead_step *step, size_t distance,
+                    void (*prefetch)(const struct cache *c, uint64_t hash))
 {
-	for (; *done < before && *done <= a->at + distance; ++*done)
-		if (a->ring[*done % AHEAD_RING].has_stream)
-			prefetch(a->cache, a->ring[*done % AHEAD_RING].hash);
+	while (step->at < a->n && step->at <= a->given.at + distance) {
+		const struct ahead_event *e = go_on(step);
+		if (e->key != NULL)
+			prefetch(a->cache, e->hash);
+	}
 }
 
 const struct ahead_event *ahead_next(struct ahead *a)
 {
-	for (; a->looked < a->n && a->looked <= a->at + AHEAD_SLOT; a->looked++)
-		look(a, a->looked);
-	step(a, &a->entries, a->looked, AHEAD_ENTRY, cache_prefetch_entry);
-	step(a, &a->values, a->entries, AHEAD_VALUES, cache_prefetch_values);
-	step(a, &a->texts, a->values, AHEAD_TEXTS, cache_prefetch_texts);
-	return a->at == a->n ? NULL : &a->ring[a->at++ % AHEAD_RING];
+	do_step(a, &a->slots, AHEAD_SLOT, cache_prefetch_slot);
+	do_step(a, &a->entries, AHEAD_ENTRY, cache_prefetch_entry);
+	do_step(a, &a->values, AHEAD_VALUES, cache_prefetch_values);
+	do_step(a, &a->texts, AHEAD_TEXTS, cache_prefetch_texts);
+	return a->given.at == a->n ? NULL : go_on(&a->given);
 }

@@ -1,43 +1,53 @@
 /*
- * Looking ahead over events in streams: when an event's turn comes it was looked at, and its state is near. Going from
- * one state to another out of memory was two thirds of a projection's time.
+ * Looking ahead over events: which states they are about, and what a fold reads in them, is found out by the threads
+ * that load them; and a state is near when the turn of its event comes. Going from one state to another out of memory
+ * was two thirds of a projection's time.
  */
 #ifndef EVS_PROJECT_AHEAD_H
 #define EVS_PROJECT_AHEAD_H
 
+#include "fold/look.h"
 #include "project/cache.h"
+#include "store/read.h"
 
-#define AHEAD_SLOT 24   /* events between the first look and its turn */
+#define AHEAD_SLOT 24   /* events between the first look for its state and an event's turn */
 #define AHEAD_ENTRY 16
 #define AHEAD_VALUES 10
 #define AHEAD_TEXTS 4
-#define AHEAD_RING 32
 
-/* An event that was looked at. */
+/* An event that was looked at; what that found is behind it, and then comes the next event. */
 struct ahead_event {
-	const struct record *record;
-	struct view view;
-	bool good;       /* it is no damaged one */
-	bool has_stream; /* and states are by stream: the next three are known */
-	struct span key, type;
-	uint64_t hash;   /* cache_hash of the stream */
-	char id_text[UUID_TEXT], type_text[UUID_TEXT];
+	struct fold_event event;
+	const char *key;     /* the text of the key that it is likely to be about; NULL: there is none */
+	uint64_t hash;       /* cache_hash of that key */
+	uint32_t size;       /* with all that is behind it */
+	bool good;           /* it is no damaged one */
 };
 
-/* Zeroed memory with the first three set is ready for ahead_begin. */
-struct ahead {
-	const struct cache *cache;
+/* What is looked for. */
+struct ahead_plan {
+	const struct fold *fold; /* NULL: of a command */
 	const struct names *names;
 	bool by_stream;
-	const struct record *records;
-	size_t n, at, looked, entries, values, texts; /* how far it is: given, and each step before that */
-	struct ahead_event ring[AHEAD_RING];
 };
 
-/* Go through n records, borrowed until all were given. */
-void ahead_begin(struct ahead *a, const struct record *records, size_t n);
+/* Have a reader's threads look at its events; the plan is borrowed while there is the reader. */
+void ahead_prepare(struct evs_read *r, const struct ahead_plan *plan);
 
-/* The next one, until the next call; NULL: all were given. */
+/* Going through a block. Zeroed memory with cache set is ready for ahead_begin. */
+struct ahead {
+	const struct cache *cache;
+	size_t n; /* events */
+	struct ahead_step {
+		const struct ahead_event *next;
+		size_t at; /* its place */
+	} given, slots, entries, values, texts; /* how far it is, with giving and with each step before */
+};
+
+/* Go through the n events of the block that such a reader has at hand. */
+void ahead_begin(struct ahead *a, const struct evs_read *r, size_t n);
+
+/* The next one; NULL: all were given. */
 const struct ahead_event *ahead_next(struct ahead *a);
 
 #endif

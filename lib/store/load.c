@@ -10,7 +10,8 @@ struct loader {
 	struct kv_txn *txn;
 	struct zip *zip;
 	struct eval *eval;            /* where there is an expression to work out */
-	struct segment_events events; /* of a segment, or of the tail */
+	struct segment_events own;    /* where the caller has none */
+	struct segment_events more;   /* what goes behind the first of a piece */
 	uint32_t *wanted;             /* relative to the segment */
 	size_t wanted_cap;
 };
@@ -34,9 +35,15 @@ void load_free(struct loader *l)
 	kv_abort(l->txn);
 	zip_free(l->zip);
 	eval_free(l->eval);
-	segment_events_free(&l->events);
+	segment_events_free(&l->own);
+	segment_events_free(&l->more);
 	free(l->wanted);
 	free(l);
+}
+
+struct segment_events *load_own(struct loader *l)
+{
+	return &l->own;
 }
 
 /* ---- the tail ---- */
@@ -64,7 +71,7 @@ static int missing(uint64_t position, struct evs_error *err)
 }
 
 /* Copy the events of the tail from..to. */
-static int load_tail(struct loader *l, uint64_t from, uint64_t to, struct evs_error *err)
+static int load_tail(struct loader *l, uint64_t from, uint64_t to, struct segment_events *e, struct evs_error *err)
 {
 	struct store_key start = store_key(from);
 	struct kv_bytes key = {start.bytes, sizeof start.bytes}, value;
@@ -73,26 +80,26 @@ static int load_tail(struct loader *l, uint64_t from, uint64_t to, struct evs_er
 
 	if (status != EVS_OK)
 		return status;
-	l->events.n = 0;
-	l->events.bytes.size = 0;
+	e->n = 0;
+	e->bytes.size = 0;
 	for (status = kv_move(c, KV_AT_OR_AFTER, &key, &value, err); status == EVS_OK; status = kv_move(c, KV_NEXT, &key, &value, err)) {
 		uint64_t position = key.size == 8 ? get64be(key.data) : 0;
 		if (position > to)
 			break;
-		if (position != from + l->events.n) {
-			status = missing(from + l->events.n, err);
+		if (position != from + e->n) {
+			status = missing(from + e->n, err);
 			break;
 		}
-		status = add_tail_record(&l->events, value, position, err);
+		status = add_tail_record(e, value, position, err);
 		if (status != EVS_OK)
 			break;
 	}
 	kv_cursor_close(c);
-	for (size_t i = 0; i < l->events.n; i++)
-		l->events.records[i].body = l->events.bytes.data + (uintptr_t)l->events.records[i].body;
+	for (size_t i = 0; i < e->n; i++)
+		e->records[i].body = e->bytes.data + (uintptr_t)e->records[i].body;
 	if (status != EVS_OK && status != EVS_END)
 		return status;
-	return l->events.n == to - from + 1 ? EVS_OK : missing(from + l->events.n, err);
+	return e->n == to - from + 1 ? EVS_OK : missing(from + e->n, err);
 }
 
 /* ---- a segment ---- */
@@ -119,7 +126,8 @@ static size_t wanted_in(struct loader *l, const struct piece *piece, uint64_t fi
 }
 
 /* Unpack the segment that holds `from`; *to becomes its last position, or stays. */
-static int load_segment(struct loader *l, const struct piece *piece, uint64_t from, uint64_t *to, struct evs_error *err)
+static int load_segment(struct loader *l, const struct piece *piece, uint64_t from, uint64_t *to, struct segment_events *e,
+                        struct evs_error *err)
 {
 	const struct zip_dict *dict;
 	struct segment segment;
@@ -139,10 +147,10 @@ static int load_segment(struct loader *l, const struct piece *piece, uint64_t fr
 	if (piece->wanted != NULL && (n = wanted_in(l, piece, from, *to, segment.first)) == SIZE_MAX)
 		return error_nomem(err);
 	if (piece->wanted != NULL && n == 0) {
-		l->events.n = 0;
+		e->n = 0;
 		return EVS_OK;
 	}
-	status = segment_read(&segment, l->zip, dict, piece->wanted == NULL ? NULL : l->wanted, n, &l->events, NULL);
+	status = segment_read(&segment, l->zip, dict, piece->wanted == NULL ? NULL : l->wanted, n, e, NULL);
 	kv_forget(l->store->kv, bytes);
 	if (status == EVS_NOMEM)
 		return error_nomem(err);
@@ -155,55 +163,92 @@ static int load_segment(struct loader *l, const struct piece *piece, uint64_t fr
 /* ---- pieces ---- */
 
 /*
- * An event that --where makes no sense of ends the reading where the reader meets it: forwards that is the first one,
- * backwards the last, and what was given before it is of no use.
+ * Keep the records from..to that match. An event that --where makes no sense of ends the reading where the reader meets
+ * it: forwards that is the first one, backwards the last, and what comes before it is of no use.
  */
-static int give(struct loader *l, struct select *select, uint64_t from, uint64_t to,
-                bool (*each)(void *context, const struct record *r), void *context, struct evs_error *err)
+static int keep_matching(struct loader *l, struct select *select, uint64_t from, uint64_t to, struct segment_events *e,
+                         struct evs_error *err)
 {
+	size_t n = e->n;
 	int worst = EVS_OK;
 
-	for (size_t i = 0; i < l->events.n; i++) {
-		const struct record *r = &l->events.records[i];
+	e->n = 0;
+	for (size_t i = 0; i < n; i++) {
+		const struct record *r = &e->records[i];
 		int status;
 		if (r->position < from || r->position > to)
 			continue;
 		status = select_match(select, l->eval, r, err);
 		if (status < 0 && (status != EVS_BAD_EVENT || !select->reverse))
 			return status;
+		if (status == EVS_OK)
+			e->records[e->n++] = *r;
 		if (status < 0) {
 			worst = status;
-			each(context, NULL);
+			e->n = 0;
 		}
-		if (status == EVS_OK && !each(context, r))
-			return error_nomem(err);
 	}
 	return worst;
 }
 
-int load_piece(struct loader *l, struct select *select, const struct piece *piece,
-               bool (*each)(void *context, const struct record *r), void *context, struct evs_error *err)
+/* Put more events behind those that there are. */
+static int append_events(struct segment_events *e, const struct segment_events *more, struct evs_error *err)
 {
-	uint64_t from = piece->first;
-	struct store_state state;
-	int status = EVS_OK;
+	const uint8_t *before = e->bytes.data;
+	size_t size = e->bytes.size;
+	struct record r;
 
+	buf_put(&e->bytes, more->bytes.data, more->bytes.size);
+	if (e->bytes.failed || !buf_room(&e->bytes, RENDER_PAD))
+		return error_nomem(err);
+	for (size_t i = 0; i < e->n; i++)
+		e->records[i].body = e->bytes.data + (e->records[i].body - before);
+	for (size_t i = 0; i < more->n; i++) {
+		if (!array_grow(&e->records, &e->cap, e->n, sizeof *e->records))
+			return error_nomem(err);
+		r = more->records[i];
+		r.body = e->bytes.data + size + (r.body - more->bytes.data);
+		e->records[e->n++] = r;
+	}
+	return EVS_OK;
+}
+
+/* Load the events from..*to, or those of one segment of them: *to is then its last. */
+static int load_stretch(struct loader *l, struct select *select, const struct piece *piece, uint64_t from, uint64_t *to,
+                        struct segment_events *e, struct evs_error *err)
+{
+	struct store_state state;
+	int status = l->txn == NULL ? store_begin(l->store, false, &l->txn, &state, err) : store_renew(l->store, l->txn, &state, err);
+
+	if (status != EVS_OK)
+		return status;
+	status = from >= state.tail_first ? load_tail(l, from, *to, e, err) : load_segment(l, piece, from, to, e, err);
+	kv_reset(l->txn);
+	return status == EVS_OK ? keep_matching(l, select, from, *to, e, err) : status;
+}
+
+int load_piece(struct loader *l, struct select *select, const struct piece *piece, struct segment_events *events,
+               struct evs_error *err)
+{
+	uint64_t from = piece->first, to = piece->last;
+	int status, more = EVS_OK;
+
+	events->n = 0;
 	if (select->where != NULL && l->eval == NULL && (l->eval = eval_new(l->store->names)) == NULL)
 		return error_nomem(err);
+	status = load_stretch(l, select, piece, from, &to, events, err);
 	/* What was the tail when the piece was planned may be in segments by now: go on until its end. */
-	while ((status == EVS_OK || (status == EVS_BAD_EVENT && select->reverse)) && from <= piece->last) {
-		uint64_t to = piece->last;
-		int before = status;
-		status = l->txn == NULL ? store_begin(l->store, false, &l->txn, &state, err) : store_renew(l->store, l->txn, &state, err);
-		if (status != EVS_OK)
-			return status;
-		status = from >= state.tail_first ? load_tail(l, from, to, err) : load_segment(l, piece, from, &to, err);
-		kv_reset(l->txn);
-		if (status == EVS_OK)
-			status = give(l, select, from, to, each, context, err);
-		if (status == EVS_OK)
-			status = before;
+	while ((status == EVS_OK || (status == EVS_BAD_EVENT && select->reverse)) && to < piece->last) {
 		from = to + 1;
+		to = piece->last;
+		more = load_stretch(l, select, piece, from, &to, &l->more, err);
+		if (more != EVS_OK && more != EVS_BAD_EVENT)
+			return more;
+		if (more == EVS_BAD_EVENT && select->reverse)
+			events->n = 0;
+		if (append_events(events, &l->more, err) != EVS_OK)
+			return EVS_NOMEM;
+		status = more == EVS_OK ? status : more;
 	}
 	return status;
 }

@@ -32,10 +32,12 @@ struct slot {
 	struct task task; /* first: the pool gives it back */
 	struct evs_read *read;
 	struct piece piece;
-	struct buf out;   /* text, or packed events with RENDER_PAD behind each */
+	size_t n;         /* events that came */
+	struct segment_events events; /* they; or, where they are to be text, */
+	struct buf out;               /* that */
 	struct text_end *ends;
-	struct record *records;
-	size_t n, ends_cap, records_cap;
+	size_t ends_cap;
+	void *prepared;   /* what read_set_prepare's made of them */
 	int status;
 	struct evs_error err;
 };
@@ -53,6 +55,7 @@ struct evs_read {
 	bool render;
 	enum evs_format format;
 	struct fields *fields;
+	struct read_prepare prepare;
 	/* Threads. */
 	struct pool *pool;
 	struct loader *loaders[WORKERS_MAX];
@@ -231,8 +234,10 @@ void evs_read_free(struct evs_read *r)
 	for (size_t i = 0; i < sizeof r->slots / sizeof r->slots[0]; i++) {
 		free(r->slots[i].piece.wanted);
 		free(r->slots[i].ends);
-		free(r->slots[i].records);
+		segment_events_free(&r->slots[i].events);
 		buf_free(&r->slots[i].out);
+		if (r->slots[i].prepared != NULL)
+			r->prepare.free(r->slots[i].prepared);
 	}
 	plan_release(&r->plan);
 	watch_free(r->watch);
@@ -254,64 +259,50 @@ uint64_t evs_read_position(const struct evs_read *r)
 
 /* ---- what becomes of an event ---- */
 
-static bool take_text(void *context, const struct record *record)
+/* Make text of a slot's events. */
+static int render_slot(struct slot *slot, const struct segment_events *events, struct evs_error *err)
 {
-	struct slot *slot = context;
+	const struct evs_read *r = slot->read;
 
-	if (record == NULL) {
-		slot->n = slot->out.size = 0;
-		return true;
+	for (size_t i = 0; i < events->n; i++) {
+		const struct record *record = &events->records[i];
+
+		if (!array_grow(&slot->ends, &slot->ends_cap, slot->n, sizeof *slot->ends))
+			return error_nomem(err);
+		if (!format_event(&slot->out, r->store->names, r->format, r->fields, record))
+			return slot->out.failed ? error_nomem(err) :
+			       error_set(err, EVS_CORRUPT, 0, "the event at position %llu is damaged", (unsigned long long)record->position);
+		slot->ends[slot->n++] = (struct text_end){slot->out.size, record->position};
 	}
-	if (!array_grow(&slot->ends, &slot->ends_cap, slot->n, sizeof *slot->ends))
-		return false;
-	if (!format_event(&slot->out, slot->read->store->names, slot->read->format, slot->read->fields, record)) {
-		if (!slot->out.failed)
-			slot->status = error_set(&slot->err, EVS_CORRUPT, 0, "the event at position %llu is damaged",
-			                         (unsigned long long)record->position);
-		return false;
-	}
-	slot->ends[slot->n++] = (struct text_end){slot->out.size, record->position};
-	return true;
+	return EVS_OK;
 }
 
-static bool take_record(void *context, const struct record *record)
-{
-	struct slot *slot = context;
-
-	if (record == NULL) {
-		slot->n = slot->out.size = 0;
-		return true;
-	}
-	if (!array_grow(&slot->records, &slot->records_cap, slot->n, sizeof *slot->records) ||
-	    !buf_room(&slot->out, record->size + RENDER_PAD))
-		return false;
-	slot->records[slot->n] = *record;
-	slot->records[slot->n++].body = (const uint8_t *)(uintptr_t)slot->out.size; /* an offset until out is whole */
-	buf_put(&slot->out, record->body, record->size);
-	memset(slot->out.data + slot->out.size, 0, RENDER_PAD);
-	slot->out.size += RENDER_PAD;
-	return true;
-}
-
+/* Load a slot's piece, on any thread. */
 static void run_slot(struct task *task, void *worker)
 {
 	struct slot *slot = (struct slot *)task;
 	struct evs_read *r = slot->read;
-	int status;
+	struct segment_events *events = r->render ? load_own(worker) : &slot->events;
+	int made = EVS_OK;
 
-	slot->n = 0;
-	slot->out.size = 0;
-	slot->status = EVS_OK;
-	struct evs_error err;
-	status = load_piece(worker, r->select, &slot->piece, r->render ? take_text : take_record, slot, &err);
-	if (status != EVS_OK && slot->status == EVS_OK) {
-		slot->status = status;
-		slot->err = err;
-	}
-	for (size_t i = 0; !r->render && i < slot->n; i++)
-		slot->records[i].body = slot->out.data + (uintptr_t)slot->records[i].body;
+	slot->n = slot->out.size = 0;
+	slot->status = load_piece(worker, r->select, &slot->piece, events, &slot->err);
 	free(slot->piece.wanted);
 	slot->piece.wanted = NULL;
+	if (slot->status != EVS_OK && slot->status != EVS_BAD_EVENT)
+		return;
+	if (r->render) {
+		struct evs_error err;
+		made = render_slot(slot, events, &err);
+		if (made != EVS_OK)
+			slot->err = err;
+	} else {
+		slot->n = events->n;
+		if (r->prepare.run != NULL && !r->prepare.run(r->prepare.context, &slot->prepared, events->records, events->n))
+			made = error_nomem(&slot->err);
+	}
+	if (made != EVS_OK)
+		slot->status = made;
 }
 
 /* ---- slots ---- */
@@ -440,7 +431,7 @@ static int find_last(struct evs_read *r, uint64_t enough, uint64_t *first, struc
 		uint64_t take = slot->n < enough - count ? slot->n : enough - count;
 		count += take;
 		if (take > 0)
-			*first = slot->records[slot->n - take].position;
+			*first = slot->events.records[slot->n - take].position;
 	}
 	drop_slots(r);
 	r->plan.reverse = r->select->reverse = false;
@@ -476,7 +467,7 @@ int evs_read_next(struct evs_read *r, struct evs_event *event, struct evs_error 
 
 	if (status != EVS_OK)
 		return status;
-	record = &r->current->records[r->reverse ? r->current->n - 1 - r->next : r->next];
+	record = &r->current->events.records[r->reverse ? r->current->n - 1 - r->next : r->next];
 	r->next++;
 	r->left--;
 	if (r->has_limit && r->left == 0 && !r->reverse)
@@ -485,13 +476,18 @@ int evs_read_next(struct evs_read *r, struct evs_event *event, struct evs_error 
 	return EVS_OK;
 }
 
+void read_set_prepare(struct evs_read *r, const struct read_prepare *prepare)
+{
+	r->prepare = *prepare;
+}
+
 int read_block(struct evs_read *r, const struct record **records, size_t *n, struct evs_error *err)
 {
 	int status = have_slot(r, err);
 
 	if (status != EVS_OK)
 		return status;
-	*records = r->current->records + r->next;
+	*records = r->current->events.records + r->next;
 	*n = r->current->n - r->next;
 	if (r->has_limit && *n >= r->left) {
 		*n = r->left;
@@ -500,6 +496,11 @@ int read_block(struct evs_read *r, const struct record **records, size_t *n, str
 	r->next += *n;
 	r->left -= *n;
 	return EVS_OK;
+}
+
+void *read_prepared(const struct evs_read *r)
+{
+	return r->current->prepared;
 }
 
 /* ---- render ---- */

@@ -5,6 +5,20 @@
 #include "event/render.h"
 #include "evs.h"
 
+/* What is to be worked out about events by the threads that load them. */
+struct read_prepare {
+	/*
+	 * Called with the n records of a block, for several blocks at a time on different threads. *prepared is NULL at
+	 * first, then what was made for an earlier block. False when memory ran out.
+	 */
+	bool (*run)(const void *context, void **prepared, const struct record *records, size_t n);
+	void (*free)(void *prepared);
+	const void *context;
+};
+
+/* Set it, before anything is read. */
+void read_set_prepare(struct evs_read *r, const struct read_prepare *prepare);
+
 /*
  * The next events, in their order: what evs_read_next would give, as many as are at hand. Not for a reverse reader.
  *
@@ -13,5 +27,8 @@
  * Statuses as evs_read_next.
  */
 int read_block(struct evs_read *r, const struct record **records, size_t *n, struct evs_error *err);
+
+/* What was prepared for the block at hand, borrowed as its records are; for who does not call evs_read_next. */
+void *read_prepared(const struct evs_read *r);
 
 #endif

@@ -1,8 +1,8 @@
 /* Folds on events: fold/fold.h, apply.c, state.c, undo.c, format.c. */
 #include "event.h"
-#include "fold/fold.h"
+#include "fold/look.h"
 
-enum { STATES_MAX = 40 };
+enum { STATES_MAX = 40, LOOK_VALUES = 128 };
 
 /* Events in short: what they are made of is `eventType aggregateId data`. */
 static const struct {
@@ -70,6 +70,20 @@ static const struct {
 	{"on \"*\" each .data.l key .k { n += .v }", {"x s {\"l\":[{\"k\":\"a\",\"v\":1},{\"k\":\"b\",\"v\":\"x\"},{\"k\":\"b\",\"v\":1}]}"},
 	 "a=null b={\"n\":\"x\"} FAIL the event at position 1: t.fold:1: '+' cannot put a string and a number together; num() makes a number of a string"},
 	{"on \"*\"\n{\n\tn += 1\n\tm = .data.a - .data.b\n}", {"x s {\"a\":1,\"b\":true}"}, "FAIL the event at position 1: t.fold:4: '-' needs numbers, not a boolean"},
+	/* Paths of the event: what they lead to, and that nothing is there. */
+	{"on \"*\" { a = .data.x; b = event.data.x.y; c = .data.x.y.z; d = has(.data.n); e = has(.data.x.y.q); f = .data.u; g = .data.big }",
+	 {"t s {\"x\":{\"y\":{\"z\":1}},\"n\":null,\"u\":\"0190f1c4-7a3b-7cc1-9a3e-2b8f4c5d6e7f\",\"big\":18446744073709551615}"},
+	 "s={\"a\":{\"y\":{\"z\":1}},\"b\":{\"z\":1},\"c\":1,\"d\":true,\"e\":false,\"f\":\"0190f1c4-7a3b-7cc1-9a3e-2b8f4c5d6e7f\",\"g\":18446744073709551615}"},
+	{"on \"*\" { t = .eventType; k = .aggregateType; a = .aggregateId; s = .source; w = .timestamp; p = .position; d = .data }",
+	 {"t s [1]"}, "s={\"t\":\"t\",\"k\":\"T\",\"a\":\"s\",\"s\":null,\"w\":\"2026-05-14T10:30:00Z\",\"p\":1,\"d\":[1]}"},
+	{"on \"*\" { x = .data.k; y = .data.k.l }", {"t s {\"k\":1,\"k\":{\"l\":2,\"l\":3}}", "t s {\"k\":{},\"k\":null}", "t s {}"}, "s={\"x\":null,\"y\":null}"},
+	{"on \"*\" { x = .data.k; y = .data.k.l }", {"t s {\"k\":1,\"k\":{\"l\":2,\"l\":3}}"}, "s={\"x\":{\"l\":2,\"l\":3},\"y\":3}"},
+	{"on \"*\" { y = .data.k.l }", {"t s {\"k\":\"text\"}"}, "FAIL the event at position 1: t.fold:1: 'l' is a field of an object, not of a string"},
+	{"on \"*\" { y = .data.k.l }", {"t s {\"k\":[1]}"}, "FAIL the event at position 1: t.fold:1: 'l' is a field of an object, not of a list; map() and others go through a list"},
+	{"on \"*\" each .data.l { n += .data.v; m += event.data.v; o = .data }", {"t s {\"v\":5,\"l\":[{\"data\":{\"v\":1}},{\"v\":7}]}"}, "s={\"n\":1,\"m\":10,\"o\":null}"},
+	{"on \"*\" { n = sum(.data.l, .data.v) + .data.v }", {"t s {\"v\":5,\"l\":[{\"data\":{\"v\":1}},{\"data\":{\"v\":2}}]}"}, "s={\"n\":8}"},
+	{"key .data.k\non \"*\" { n += 1 }", {"a - {\"k\":\"0190f1c4-7a3b-7cc1-9a3e-2b8f4c5d6e7f\"}", "a - {\"k\":\"b\",\"k\":\"c\"}"},
+	 "0190f1c4-7a3b-7cc1-9a3e-2b8f4c5d6e7f={\"n\":1} c={\"n\":1}"},
 	/* Words of the language as fields. */
 	{"on \"*\" { add = 1; push = 2; delete += 3; if.x = 4; fail = 5; key = 6; on = 7 }", {"x s {}"},
 	 "s={\"add\":1,\"push\":2,\"delete\":3,\"if\":{\"x\":4},\"fail\":5,\"key\":6,\"on\":7}"},
@@ -117,6 +131,7 @@ struct world {
 	struct maker maker;
 	struct fold *fold;
 	struct fold_run *run;
+	struct look *look; /* NULL: events are not looked at before their turn */
 	struct state states[STATES_MAX];
 	char keys[STATES_MAX][64];
 	size_t n;
@@ -134,11 +149,24 @@ static struct state *find_state(struct world *w, struct span key)
 	return &w->states[w->n++];
 }
 
+/* Begin an event as a projection does, or as all others do. */
+static int begin(struct world *w, const struct record *r, struct fold_event *event, struct value *memory, struct evs_error *err)
+{
+	if (w->look == NULL)
+		return fold_begin(w->run, r, err);
+	look_renew(w->look);
+	assert_true(look_room(w->look) <= LOOK_VALUES * sizeof *memory);
+	assert_in_range(look_at(w->look, r, memory, event), 1, look_room(w->look));
+	return fold_begin_looked(w->run, event, err);
+}
+
 /* Give the fold an event written in short. */
 static int give(struct world *w, const char *brief, struct evs_error *err)
 {
 	struct buf line = {0}, packed = {0};
 	struct fold_target target;
+	struct fold_event event;
+	struct value memory[LOOK_VALUES];
 	struct parsed info;
 	struct record r;
 	char type[64], id[64];
@@ -151,7 +179,7 @@ static int give(struct world *w, const char *brief, struct evs_error *err)
 	buf_printf(&line, ",\"data\":%s}", brief + at);
 	assert_int_equal(maker_parse(&w->maker, (const char *)line.data, line.size, &packed, &info, err), EVS_OK);
 	r = (struct record){.position = ++w->position, .body = packed.data, .size = (uint32_t)packed.size};
-	status = fold_begin(w->run, &r, err);
+	status = begin(w, &r, &event, memory, err);
 	while (status == EVS_OK && (status = fold_next(w->run, &target, err)) == EVS_OK)
 		status = fold_apply(w->run, find_state(w, target.key), err);
 	fold_end(w->run, status == EVS_END);
@@ -160,7 +188,7 @@ static int give(struct world *w, const char *brief, struct evs_error *err)
 	return status == EVS_END ? EVS_OK : status;
 }
 
-static void world_begin(struct world *w, const char *text)
+static void world_begin(struct world *w, const char *text, bool look)
 {
 	struct evs_error err;
 
@@ -169,6 +197,8 @@ static void world_begin(struct world *w, const char *text)
 	CHECK(fold_parse("t.fold", text, strlen(text), &w->fold, &err) == EVS_OK, "%s: %s", text, err.message);
 	w->run = fold_run_new(w->fold, w->maker.names);
 	assert_non_null(w->run);
+	if (look)
+		assert_non_null(w->look = look_new(w->fold, w->maker.names));
 }
 
 static void world_end(struct world *w)
@@ -176,6 +206,7 @@ static void world_end(struct world *w)
 	for (size_t i = 0; i < w->n; i++)
 		state_release(&w->states[i]);
 	fold_run_free(w->run);
+	look_free(w->look);
 	fold_free(w->fold);
 	maker_end(&w->maker);
 }
@@ -206,15 +237,15 @@ static void show(struct world *w, struct buf *out)
 	}
 }
 
-static void test_states(void **context)
+/* All rows, events being looked at before their turn or not: that makes no difference. */
+static void run_rows(bool look)
 {
-	(void)context;
 	for (size_t i = 0; i < COUNT(rows); i++) {
 		struct buf text = {0};
 		struct world w;
 		struct evs_error err = {0};
 		int status = EVS_OK;
-		world_begin(&w, rows[i].fold);
+		world_begin(&w, rows[i].fold, look);
 		for (size_t e = 0; e < COUNT(rows[i].events) && rows[i].events[e] != NULL && status == EVS_OK; e++)
 			status = give(&w, rows[i].events[e], &err);
 		for (size_t k = 0; k < w.n; k++) /* a state that was only looked at is none */
@@ -234,6 +265,13 @@ static void test_states(void **context)
 		world_end(&w);
 		buf_free(&text);
 	}
+}
+
+static void test_states(void **context)
+{
+	(void)context;
+	run_rows(false);
+	run_rows(true);
 }
 
 static void test_mistakes(void **context)
@@ -279,7 +317,7 @@ static void test_limits(void **context)
 		struct evs_error err = {0};
 		struct world w;
 
-		world_begin(&w, limits[i].fold);
+		world_begin(&w, limits[i].fold, false);
 		while (n < most && give(&w, "a s {}", &err) == EVS_OK)
 			n++;
 		if (limits[i].events > 0)
