@@ -16,7 +16,7 @@
 #define INITIAL_DELAY_MS 1000
 #define MAX_DELAY_MS 60000
 #define BACKOFF 2.0
-#define LINES_AHEAD 1024 /* events that a command of --lines has at once */
+#define LINES_AHEAD 8192 /* events that a command of --lines has at once */
 #define PRINT_AHEAD 4096 /* events that are printed at once */
 #define BATCH_MAX 1000000
 #define CONCURRENCY_MAX 1000

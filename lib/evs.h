@@ -580,8 +580,8 @@ int evs_consume_new(struct evs_store *store, const struct evs_consume_options *o
 void evs_consume_free(struct evs_consume *c);
 
 /*
- * Take the next event in hand. EVS_OK; EVS_END: there is none to be had now, see evs_consume_wait; EVS_BAD_EVENT: the
- * group is stopped, or `where` makes no sense of an event; EVS_IO, EVS_FULL, EVS_NOMEM, EVS_CORRUPT.
+ * Take the next event in hand. EVS_OK; EVS_END: there is none to be had now, see evs_consume_wait; EVS_BAD_EVENT:
+ * another member has stopped the group, or `where` makes no sense of an event; EVS_IO, EVS_FULL, EVS_NOMEM, EVS_CORRUPT.
  */
 int evs_consume_next(struct evs_consume *c, struct evs_work *work, struct evs_error *err);
 

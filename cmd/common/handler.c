@@ -14,6 +14,7 @@
 #include "common/message.h"
 
 #define PIPE_FILL 65536            /* bytes that a new pipe takes without anybody reading */
+#define PIPE_LARGE (1 << 20)
 #define READ_BYTES 65536
 #define OUTPUT_MAX ((size_t)64 << 20)
 enum { GUARDED_MAX = 4096 };
@@ -225,6 +226,10 @@ int handler_start(struct handler *h, char *const *argv, char *const *environment
 		return failure;
 	}
 	tell_guard(h->pid);
+#ifdef F_SETPIPE_SZ
+	if (h->input.size > PIPE_FILL || h->more_input)
+		fcntl(h->in, F_SETPIPE_SZ, PIPE_LARGE); /* fewer wake-ups; fails harmlessly */
+#endif
 	fcntl(h->in, F_SETFL, O_NONBLOCK);
 	fcntl(h->error, F_SETFL, O_NONBLOCK);
 	if (h->out >= 0)

@@ -17,6 +17,7 @@
 
 #define MS ((int64_t)1000000)
 #define PATIENCE (10000 * MS) /* that handlers have to end after a signal */
+#define NUDGE_EVERY (500 * MS) /* a look at whether a command keeps its answers */
 #define GRACE (2000 * MS)     /* and after they were asked to */
 
 extern char **environ;
@@ -154,6 +155,8 @@ int work_wait(struct job *job, struct handler *handlers, size_t n, struct evs_er
 		handler_poll(&handlers[i], wait + 2 + i * HANDLER_FDS);
 		if (handlers[i].pid > 0 && handlers[i].deadline_ns != 0)
 			sooner(&wait_ms, handlers[i].deadline_ns - now);
+		if (handlers[i].pid > 0 && handlers[i].more_input)
+			sooner(&wait_ms, NUDGE_EVERY);
 	}
 	if (signals_caught != 0 && (wait_ms < 0 || wait_ms > 100))
 		wait_ms = 100;

@@ -13,6 +13,7 @@
 #include "common/work.h"
 
 #define INPUT_AHEAD ((size_t)1 << 20) /* bytes that wait to be given */
+#define QUIET_NS ((int64_t)1000000000) /* without an answer, until its input is closed: it may keep its answers until then */
 enum { TAKE_AT_ONCE = 512 };
 
 /* An event that was given and has no answer yet. */
@@ -28,6 +29,7 @@ struct lines {
 	size_t cap, oldest, n;
 	size_t taken;         /* of the output: answers that were taken */
 	uint64_t answered;    /* since it was started */
+	int64_t quiet_since;  /* the last answer, or question where none was open; steady clock */
 };
 
 static int start(struct lines *l, struct evs_error *err)
@@ -57,6 +59,8 @@ static int ask(struct lines *l, struct evs_error *err)
 	char *line;
 	int status = EVS_OK;
 
+	if (h->pid > 0 && !h->more_input)
+		return EVS_OK; /* it is to end first */
 	while (l->n < l->cap && h->input.size - h->given < INPUT_AHEAD && took++ < TAKE_AT_ONCE &&
 	       (status = work_next(l->job, &work, err)) == EVS_OK) {
 		if (h->pid == 0 && (status = start(l, err)) != EVS_OK)
@@ -64,11 +68,16 @@ static int ask(struct lines *l, struct evs_error *err)
 		line = evs_event_text(l->job->store, &work.event, EVS_JSON, &size);
 		if (line == NULL)
 			return error_nomem(err);
-		if (h->given > 0 && h->given == h->input.size)
-			h->given = h->input.size = 0;
+		if (h->given >= INPUT_AHEAD) {
+			memmove(h->input.data, h->input.data + h->given, h->input.size - h->given);
+			h->input.size -= h->given;
+			h->given = 0;
+		}
 		buf_put(&h->input, line, size);
 		free(line);
 		l->ring[(l->oldest + l->n++) % l->cap] = (struct asked){work.ticket, moment_steady_ns()};
+		if (l->n == 1)
+			l->quiet_since = moment_steady_ns();
 		if (l->n == 1 && l->job->timeout_ms != 0)
 			h->deadline_ns = moment_steady_ns() + l->job->timeout_ms * 1000000;
 		if (h->input.failed)
@@ -162,9 +171,20 @@ static int take_all(struct lines *l, struct evs_error *err)
 		out->size -= l->taken;
 		l->taken = 0;
 	}
+	if (any)
+		l->quiet_since = moment_steady_ns();
 	if (any && l->job->timeout_ms != 0)
 		l->handler.deadline_ns = l->n == 0 ? 0 : moment_steady_ns() + l->job->timeout_ms * 1000000;
 	return status;
+}
+
+/* A command that keeps its answers until it has many is told that there is no more. */
+static void nudge(struct lines *l)
+{
+	struct handler *h = &l->handler;
+
+	if (h->pid > 0 && h->more_input && l->n > 0 && h->given == h->input.size && moment_steady_ns() - l->quiet_since >= QUIET_NS)
+		handler_close_input(h);
 }
 
 /* It has ended: the event that it did not answer first is to blame, the others are given back. */
@@ -193,7 +213,7 @@ static int ended(struct lines *l, struct evs_error *err)
 		failure = (struct evs_failure){.exit_status = 0};
 	}
 	if (l->n == 0)
-		return work_stopping(l->job) ? EVS_OK : error_set(err, EVS_IO, 0, "'%s' ended with %s after it had answered all", l->job->command[0], how);
+		return work_stopping(l->job) || !h->more_input ? EVS_OK : error_set(err, EVS_IO, 0, "'%s' ended with %s after it had answered all", l->job->command[0], how);
 	snprintf(text, sizeof text, "%s, without an answer", how);
 	failure.reason = text;
 	ticket = next_ticket(l, &took_us);
@@ -233,6 +253,7 @@ static int run(struct lines *l, struct evs_error *err)
 			status = evs_consume_commit(l->job->consume, false, err);
 		if (status != EVS_OK || (l->n == 0 && work_is_over(l->job)))
 			break;
+		nudge(l);
 		status = work_wait(l->job, h, 1, err);
 		if (status == EVS_OK)
 			status = take_all(l, err);

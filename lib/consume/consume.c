@@ -141,6 +141,7 @@ void evs_consume_free(struct evs_consume *c)
 	parse_free(c->parser);
 	buf_free(&c->event);
 	buf_free(&c->selectors);
+	free(c->parking);
 	free(c);
 }
 
@@ -213,13 +214,8 @@ int evs_consume_next(struct evs_consume *c, struct evs_work *work, struct evs_er
 	struct record r;
 	int status = EVS_END;
 
-	if (c->stuck != 0) {
-		if (err != NULL)
-			*err = c->stuck_why;
-		return EVS_BAD_EVENT;
-	}
-	if (c->items.in_hand >= c->options.in_hand)
-		return EVS_END;
+	if (c->stuck != 0 || c->items.in_hand >= c->options.in_hand)
+		return EVS_END; /* where it stops, evs_consume_commit says so */
 	if (c->waits.n > 0)
 		status = scan_due(c, &item, &r, err);
 	if (status == EVS_END)

@@ -48,6 +48,8 @@ struct evs_consume {
 	uint64_t positions[GROUP_SLOTS];
 	uint64_t parked, waiting;
 	struct waits waits;
+	uint64_t *parking;            /* streams that are parked with the next commit */
+	size_t n_parking, parking_cap;
 	/* The scan. */
 	struct evs_read *read;
 	const struct record *records;

@@ -133,8 +133,11 @@ static int give_up(struct evs_consume *c, struct item *item, struct evs_error *e
 		waits_look(&c->waits);
 		return EVS_OK;
 	}
-	done(c, item, OUTCOME_PARKED);
+	if (!array_grow(&c->parking, &c->parking_cap, c->n_parking, sizeof *c->parking))
+		return error_nomem(err);
+	c->parking[c->n_parking++] = stream;
 	c->parked++;
+	done(c, item, OUTCOME_PARKED);
 	status = lane_follows(c, stream, fail_parked, err);
 	return status == EVS_OK ? waits_follow(c, slot, stream, position, err) : status;
 }

@@ -256,8 +256,13 @@ static bool stream_of(const struct evs_consume *c, const struct record *r, uint6
 static int is_parked(struct evs_consume *c, uint64_t stream, bool *parked, struct evs_error *err)
 {
 	uint64_t n = 0;
-	int status = snap(c, err);
+	int status;
 
+	*parked = true;
+	for (size_t i = 0; i < c->n_parking; i++)
+		if (c->parking[i] == stream)
+			return EVS_OK;
+	status = snap(c, err);
 	if (status == EVS_OK)
 		status = letter_parked(c->txn, c->number, stream, &n, err);
 	unsnap(c);
@@ -278,7 +283,7 @@ static int take(struct evs_consume *c, unsigned slot, uint64_t stream, const str
 		c->slots[slot].stalled = c->passed = true;
 		return EVS_OK;
 	}
-	if (stream != 0 && c->parked > 0 && (status = is_parked(c, stream, &parked, err)) != EVS_OK)
+	if (stream != 0 && (c->parked > 0 || c->n_parking > 0) && (status = is_parked(c, stream, &parked, err)) != EVS_OK)
 		return status;
 	if (stream != 0 && !c->options.together && !waits && !parked && (lane = lane_get(&c->items, stream)) == NULL)
 		return error_nomem(err);

@@ -20,7 +20,7 @@ struct settling {
 	struct evs_consume *c;
 	struct numbered *items;
 	size_t n, cap;
-	bool emits;
+	bool stale;           /* some that emit were found to be done with */
 	bool moved;           /* some position moves */
 	uint64_t to[GROUP_SLOTS]; /* of slots that are held */
 	/* What is added to the group. */
@@ -30,12 +30,16 @@ struct settling {
 
 /* ---- what can be committed ---- */
 
+static bool is_emitting(const struct item *item)
+{
+	return item->outcome == OUTCOME_HANDLED && item->text_size > 0;
+}
+
 static bool note(struct settling *s, uint32_t at)
 {
 	if (!array_grow(&s->items, &s->cap, s->n, sizeof *s->items))
 		return false;
 	s->items[s->n++] = (struct numbered){s->c->items.list[at].number, at};
-	s->emits |= s->c->items.list[at].text_size > 0;
 	return true;
 }
 
@@ -114,14 +118,14 @@ static int put_wait(struct evs_consume *c, struct kv_txn *txn, struct group *g, 
 
 static int take_wait(struct evs_consume *c, struct kv_txn *txn, struct group *g, const struct item *item, struct evs_error *err)
 {
-	if (!item->waited)
-		return EVS_OK;
-	g->waiting -= g->waiting > 0;
 	if (g->stuck == item->position) {
 		g->stuck = 0;
 		free(g->reason);
 		g->reason = NULL;
 	}
+	if (!item->waited)
+		return EVS_OK;
+	g->waiting -= g->waiting > 0;
 	return wait_delete(txn, c->number, item->slot, item->position, err);
 }
 
@@ -170,6 +174,8 @@ static int apply(struct settling *s, struct kv_txn *txn, struct store_state *sta
 	struct evs_consume *c = s->c;
 	int status = EVS_OK;
 
+	if (item->stale)
+		return EVS_OK;
 	if (item->outcome == OUTCOME_HANDLED || item->tried != NULL)
 		count_time(g, item->took_us);
 	if (item->outcome == OUTCOME_HANDLED) {
@@ -228,6 +234,32 @@ static int fill(struct settling *s, struct kv_txn *txn, struct store_state *stat
 	return status;
 }
 
+/*
+ * A member that is killed in its commit may have made it, and yet readers see it only when the next writer has put the lock
+ * file right: what was taken meanwhile may be done with. Only now, under the write lock, is it known.
+ */
+static int find_stale(struct settling *s, struct kv_txn *txn, const struct group *g, struct evs_error *err)
+{
+	struct evs_consume *c = s->c;
+	struct wait w;
+	int status = EVS_OK;
+
+	s->stale = false;
+	for (size_t i = 0; i < s->n; i++) {
+		struct item *item = &c->items.list[s->items[i].at];
+		if (item->waited)
+			status = wait_get(txn, c->number, item->slot, item->position, &w, err);
+		if (status != EVS_OK && status != EVS_END)
+			return status;
+		if (!item->stale && (item->waited ? status == EVS_END : item->position <= g->positions[item->slot])) {
+			item->stale = true;
+			s->stale |= is_emitting(item);
+		}
+		status = EVS_OK;
+	}
+	return s->stale ? error_set(err, EVS_BUSY, 0, "another member has done with an event") : EVS_OK;
+}
+
 static int write_group(void *context, struct kv_txn *txn, struct store_state *state, struct evs_error *err)
 {
 	struct settling *s = context;
@@ -237,6 +269,8 @@ static int write_group(void *context, struct kv_txn *txn, struct store_state *st
 
 	if (status == EVS_END)
 		return error_set(err, EVS_USAGE, 0, "group '%s' was removed while it was consumed", name);
+	if (status == EVS_OK)
+		status = find_stale(s, txn, &g, err);
 	if (status == EVS_OK)
 		status = fill(s, txn, state, &g, err);
 	if (status == EVS_OK)
@@ -258,7 +292,7 @@ static int write_with_events(struct settling *s, struct evs_error *err)
 	append_with(a, write_group, s);
 	for (size_t i = 0; i < s->n && status == EVS_OK; i++) {
 		const struct item *item = &c->items.list[s->items[i].at];
-		if (item->outcome != OUTCOME_HANDLED || item->text_size == 0)
+		if (!is_emitting(item) || item->stale)
 			continue;
 		append_cause(a, item->cause + strlen(item->cause) + 1, item->cause);
 		status = evs_append_lines(a, item->text, item->text_size, err);
@@ -290,7 +324,34 @@ static int write_alone(struct settling *s, struct evs_error *err)
 	return status;
 }
 
+/* Write it, again where some turned out to be done with. *emits: what one of them emits was part of it. */
+static int write_all(struct settling *s, bool *emits, struct evs_error *err)
+{
+	int status;
+
+	do {
+		*emits = false;
+		for (size_t i = 0; i < s->n; i++) {
+			const struct item *item = &s->c->items.list[s->items[i].at];
+			*emits |= is_emitting(item) && !item->stale;
+		}
+		s->stale = false;
+		status = *emits ? write_with_events(s, err) : write_alone(s, err);
+	} while (status == EVS_BUSY && s->stale);
+	return status;
+}
+
 /* ---- afterwards ---- */
+
+/* The store knows now that a stream is parked. */
+static void settle_parked(struct evs_consume *c, const struct item *item)
+{
+	for (size_t i = 0; item->outcome == OUTCOME_PARKED && i < c->n_parking; i++)
+		if (c->parking[i] == item->stream) {
+			c->parking[i] = c->parking[--c->n_parking];
+			return;
+		}
+}
 
 /* What a committed outcome means for what waits. */
 static void settle_wait(struct evs_consume *c, const struct item *item)
@@ -320,7 +381,8 @@ static void finish(struct settling *s)
 		bool dead = item->outcome == OUTCOME_DEAD || item->outcome == OUTCOME_PARKED;
 
 		settle_wait(c, item);
-		if (dead && c->options.on_dead != NULL)
+		settle_parked(c, item);
+		if (dead && !item->stale && c->options.on_dead != NULL)
 			c->options.on_dead(c->options.context, item->position, item->text);
 		items_drop(&c->items, item);
 	}
@@ -353,6 +415,7 @@ static int commit_some(struct evs_consume *c, size_t most, size_t *n, struct evs
 {
 	struct settling *s = calloc(1, sizeof *s);
 	struct evs_error why;
+	bool emits;
 	int status = EVS_OK;
 
 	*n = 0;
@@ -364,11 +427,11 @@ static int commit_some(struct evs_consume *c, size_t most, size_t *n, struct evs
 	} else if (s->n > 0 || s->moved || c->stuck != 0) {
 		if (s->n > 1)
 			qsort(s->items, s->n, sizeof *s->items, by_number);
-		status = s->emits ? write_with_events(s, &why) : write_alone(s, &why);
+		status = write_all(s, &emits, &why);
 		if (status == EVS_OK) {
 			*n = s->n;
 			finish(s);
-		} else if ((status == EVS_CONFLICT || status == EVS_BAD_EVENT) && s->emits && most == 1) {
+		} else if ((status == EVS_CONFLICT || status == EVS_BAD_EVENT) && emits && most == 1) {
 			blame(&c->items.list[s->items[0].at], &why);
 			*n = 1;
 			status = EVS_OK;

@@ -1,0 +1,307 @@
+# consume: groups, retries, the four ways to hand events over; and group, which shows them.
+load helper
+
+# orders N: events 1..N of streams s0, s1, s2 in turn, in a.evs.
+orders() {
+	local i
+	for ((i = 1; i <= $1; i++)); do
+		echo "{\"eventType\":\"order.placed\",\"eventId\":\"e$i\",\"aggregateId\":\"s$((i % 3))\",\"aggregateType\":\"Order\",\"data\":$i}"
+	done | evs append a.evs
+}
+
+# consume STATUS GROUP [ARG...]
+consume() {
+	local wanted=$1
+	shift
+	ran "$wanted" timeout 60 "$EVS_BIN/evs" consume a.evs "$@"
+}
+
+# of GROUP FIELD: what evs group show says.
+of() {
+	evs group a.evs show "$1" | jq -c "$2"
+}
+
+# letters: how many dead letters there are.
+letters() {
+	evs stat a.evs | jq .deadLetters
+}
+
+@test "without a command events are printed, once for each group" {
+	orders 6
+	consume 0 g
+	is "$(jq -c .data <<<"$output" | paste -sd' ')" '1 2 3 4 5 6'
+	consume 0 g
+	out_is ''
+	consume 0 other --type 'order.*' --limit 2
+	is "$(jq -c .data <<<"$output" | paste -sd' ')" '1 2'
+	consume 0 other --type 'order.*'
+	is "$(jq -c .data <<<"$output" | paste -sd' ')" '3 4 5 6'
+	is "$(of other '[.position,.lag,.handled,.status]')" '[6,0,6,"done"]'
+}
+
+@test "a process an event: the event on standard input, and what it is about in the environment" {
+	orders 4
+	consume 0 g -- sh -c 'read -r line; echo "$line" >>got; echo "$EVS_EVENT_TYPE $EVS_EVENT_ID $EVS_POSITION $EVS_STREAM $EVS_AGGREGATE_TYPE $EVS_REVISION $EVS_ATTEMPT $EVS_GROUP"'
+	out_is $'order.placed e1 1 s1 Order 1 1 g\norder.placed e2 2 s2 Order 1 1 g\norder.placed e3 3 s0 Order 1 1 g\norder.placed e4 4 s1 Order 2 1 g'
+	is "$(cat got)" "$(evs cat a.evs)"
+	err_is ''
+}
+
+@test "what fails is tried again, then goes to the dead letters; its stream goes on" {
+	orders 7
+	consume 4 g --max-retries 2 --initial-delay 50ms -- sh -c 'echo "$EVS_POSITION $EVS_ATTEMPT" >>log; echo "bad luck" >&2; test $EVS_POSITION != 4'
+	is "$(grep -c '^4 ' log)" 3
+	is "$(sort -n log | paste -sd,)" '1 1,2 1,3 1,4 1,4 2,4 3,5 1,6 1,7 1'
+	# 7 is of the stream of 4: not before that was given up.
+	is "$(grep -n '^4 3' log | cut -d: -f1)" "$(($(grep -n '^7 1' log | cut -d: -f1) - 1))"
+	err_has 'the event at position 4: exit status 1; put in the dead letters'
+	err_has 'bad luck'
+	is "$(letters)" 1
+	is "$(of g '[.position,.handled,.retried,.dead,.waiting,.deadLetters]')" '[7,6,2,1,0,1]'
+}
+
+@test "delays grow by the factor up to the greatest, and others go on meanwhile" {
+	orders 3
+	consume 4 g --max-retries 3 --initial-delay 100ms --backoff 3 --max-delay 400ms -- sh -c 'echo "$EVS_POSITION $(date +%s%N)" >>log; test $EVS_POSITION != 1'
+	is "$(cut -d' ' -f1 log | paste -sd' ')" '1 2 3 1 1 1'
+	awk '$1 == 1 { if (n++) print int(($2 - t) / 1000000); t = $2 }' log >gaps
+	awk 'NR == 1 && ($1 < 89 || $1 > 280) || NR == 2 && ($1 < 269 || $1 > 500) || NR == 3 && ($1 < 359 || $1 > 640) { exit 1 }' gaps || fail "$(cat gaps)"
+}
+
+@test "exit status 65 is a dead letter at once, 75 another try" {
+	orders 2
+	consume 4 g --initial-delay 10ms --max-retries 1 -- sh -c 'echo "$EVS_POSITION" >>log; case $EVS_POSITION in 1) exit 65;; 2) exit 75;; esac'
+	is "$(sort log | paste -sd' ')" '1 2 2'
+	is "$(letters)" 2
+}
+
+@test "a handler that hangs is killed with its children after --timeout" {
+	orders 1
+	consume 4 g --timeout 300ms --max-retries 0 -- sh -c 'sleep 60 & echo $! >child; wait'
+	err_has 'no end within 300 ms'
+	ended "$(cat child)" || fail "the handler's child lives on"
+}
+
+@test "handlers that do not read, flood standard error, or leave children do no harm" {
+	orders 3
+	consume 0 g -- true
+	consume 0 h -- sh -c 'head -c 300000 /dev/zero | tr "\0" x >&2'
+	[ "${#stderr}" -ge 900000 ] || fail "standard error was not passed on: ${#stderr}"
+	consume 0 i -- sh -c 'sleep 3 </dev/null >/dev/null & exit 0'
+	# An event larger than a pipe.
+	{ printf '{"eventType":"big","data":"'; head -c 500000 /dev/zero | tr '\0' x; echo '"}'; } | evs append b.evs
+	ran 0 evs consume b.evs g -- sh -c 'exit 0'
+	ran 0 evs consume b.evs h -- wc -c
+	[ "$output" -gt 500000 ] || fail "$output"
+}
+
+@test "--on-failure stop stops before the event, and goes on from there" {
+	orders 3
+	consume 1 g --on-failure stop --max-retries 0 -- sh -c 'test -e mended || test $EVS_POSITION != 2'
+	err_has 'the event at position 2 could not be handled in 1 try: exit status 1'
+	is "$(of g '[.status,.stuckAt]')" '["stuck",2]'
+	is "$(letters)" 0
+	touch mended
+	consume 0 g --on-failure stop -- sh -c 'echo $EVS_POSITION'
+	out_has 2
+	is "$(of g '[.status,.handled,.lag]')" '["done",3,0]'
+}
+
+@test "--on-failure park keeps the order: later events of the stream wait in the dead letters" {
+	orders 7
+	consume 4 g --on-failure park --max-retries 0 -- sh -c 'echo $EVS_POSITION >>log; test $EVS_POSITION != 1'
+	is "$(sort log | paste -sd' ')" '1 2 3 5 6'
+	is "$(letters)" 3
+	is "$(of g '[.parked,.lag]')" '[3,0]'
+	# Also those that come later.
+	orders 1 # the same event: nothing new
+	echo '{"eventType":"x","aggregateId":"s1","aggregateType":"Order"}' | evs append a.evs
+	consume 4 g --on-failure park -- sh -c 'echo $EVS_POSITION >>log'
+	is "$(letters)" 4
+}
+
+@test "--batch gives several events, and finds the one that makes it fail" {
+	orders 50
+	consume 4 g --batch 20 --max-retries 1 --initial-delay 10ms -- sh -c 'cat >in.$$; ! grep -q "\"data\":33," in.$$ && cat in.$$ >>done'
+	is "$(jq -c .data done | sort -n | paste -sd' ')" "$(seq 50 | grep -v '^33$' | paste -sd' ')"
+	is "$(letters)" 1
+	# Those of its stream come in order.
+	is "$(jq -c 'select(.aggregateId == "s0") | .data' done)" "$(jq -c 'select(.aggregateId == "s0") | .data' done | sort -n)"
+	consume 0 h --batch 20 -- sh -c 'wc -l; echo "$EVS_BATCH $EVS_POSITION $EVS_LAST_POSITION"'
+	is "$(tr -s ' ' <<<"$output" | paste -sd,)" '20,20 1 20,20,20 21 40,10,10 41 50'
+}
+
+@test "--lines: one process answers each event with ok, retry or dead" {
+	orders 200
+	consume 0 g --lines -- sed -u 's/.*/ok/'
+	is "$(of g '[.position,.handled]')" '[200,200]'
+	# Answers that are kept until the input ends, too.
+	consume 0 h --limit 6 --lines -- sed 's/.*/ok/'
+	is "$(of h .handled)" 6
+	cat >handler <<-'END'
+		#!/bin/sh
+		while read -r line; do
+			case $line in
+			*'"e7"'*) echo "dead it is a seven" ;;
+			*'"e9"'*) if [ -e nine ]; then echo ok; else echo "retry not yet"; touch nine; fi ;;
+			*) echo ok ;;
+			esac
+		done
+	END
+	chmod +x handler
+	consume 4 i --lines --initial-delay 10ms -- ./handler
+	err_has 'the event at position 7: it is a seven; put in the dead letters'
+	is "$(of i '[.handled,.retried,.dead]')" '[199,1,1]'
+	consume 1 j --lines -- sed -u 's/.*/maybe/'
+	err_has "each event is answered with a line 'ok'"
+}
+
+@test "--lines: the event on which the process ends is to blame, the others are not" {
+	orders 30
+	cat >handler <<-'END'
+		#!/bin/sh
+		while read -r line; do
+			case $line in *'"e11"'*) exit 9 ;; esac
+			echo ok
+		done
+	END
+	chmod +x handler
+	consume 4 g --lines --max-retries 1 --initial-delay 10ms -- ./handler
+	err_has 'the event at position 11: exit status 9, without an answer'
+	is "$(of g '[.handled,.dead]')" '[29,1]'
+}
+
+@test "--emit appends what the command prints, with the cause, in the transaction that moves the group" {
+	orders 2
+	echo '{"eventType":"order.placed","eventId":"e3","correlationId":"c3"}' | evs append a.evs
+	consume 0 g --type 'order.*' --emit -- sh -c 'echo "{\"eventType\":\"invoice.made\",\"data\":$EVS_POSITION}"'
+	out_is ''
+	is "$(evs cat a.evs --type invoice.made --fields .data,.correlationId,.causationId | paste -sd' ')" \
+		'{"data":1,"correlationId":"e1","causationId":"e1"} {"data":2,"correlationId":"e2","causationId":"e2"} {"data":3,"correlationId":"c3","causationId":"e3"}'
+	is "$(of g '[.handled,.emitted]')" '[3,3]'
+	# What is no event, and what is in the store with other content, is a failure of that event alone.
+	consume 4 h --type 'order.*' --emit --max-retries 0 -- sh -c \
+		'case $EVS_POSITION in 1) echo "no event";; 2) echo "{\"eventType\":\"other\",\"eventId\":\"e1\"}";; *) echo "{\"eventType\":\"fine\"}";; esac'
+	err_has 'the event at position 1: line 1 of what it printed is no event'
+	err_has "eventId 'e1' is in the store at position 1 with other content"
+	is "$(evs cat a.evs --type fine | wc -l)" 1
+	is "$(of h '[.handled,.dead,.emitted]')" '[1,2,1]'
+}
+
+@test "--concurrency: streams at a time, each in order" {
+	orders 30
+	consume 0 g --concurrency 3 -- sh -c 'echo "b $EVS_STREAM $EVS_POSITION" >>log; sleep 0.05; echo "e $EVS_STREAM $EVS_POSITION" >>log'
+	is "$(wc -l <log)" 60
+	awk '$1 == "b" { if (open[$2] || $3 < last[$2]) exit 1; open[$2] = 1; last[$2] = $3; if (++n > most) most = n }
+	     $1 == "e" { open[$2] = 0; n-- } END { if (most < 2 || most > 3) exit 1 }' log || fail "$(cat log)"
+}
+
+@test "--follow goes on with what comes, sleeps meanwhile, and ends with a signal" {
+	orders 1
+	interruptible timeout -s KILL 60 "$EVS_BIN/evs" consume a.evs g --follow -- sh -c 'echo $EVS_POSITION >>log' &
+	local pid=$!
+	wait_for lines_in log 1
+	orders 3
+	wait_for lines_in log 3
+	wait_for sh -c "[ \"\$('$EVS_BIN/evs' group a.evs show g | jq .handled)\" = 3 ]"
+	kill -TERM "$(pgrep -P "$pid" -f consume || echo "$pid")"
+	wait "$pid" || true
+	is "$(of g '[.members,.lag]')" '[0,0]'
+}
+
+@test "members share the events; when one is killed the others go on with its own" {
+	orders 60
+	local i pids=()
+	for i in 1 2 3; do
+		"$EVS_BIN/evs" consume a.evs g -- sh -c 'echo "$PPID $EVS_POSITION" >>log; sleep 0.05' 3>&- &
+		pids+=($!)
+	done
+	wait_for lines_in log 10
+	kill -KILL "${pids[0]}"
+	wait "${pids[1]}" "${pids[2]}"
+	is "$(cut -d' ' -f2 log | sort -nu | wc -l)" 60
+	is "$(of g '[.position,.lag,.waiting]')" '[60,0,0]'
+	# Only what the killed one had not committed came twice.
+	[ "$(wc -l <log)" -le 75 ] || fail "$(wc -l <log) deliveries of 60"
+}
+
+@test "a member that is killed takes its handler along, before another has the event" {
+	orders 1
+	"$EVS_BIN/evs" consume a.evs g -- sh -c 'echo $$ >>began; exec sleep 30' 3>&- &
+	local pid=$!
+	wait_for lines_in began 1
+	kill -KILL "$pid"
+	ended "$(head -1 began)" || fail "the handler lives on"
+	consume 0 g -- true
+	is "$(of g .handled)" 1
+}
+
+@test "other selectors than those of a member at work are refused" {
+	orders 1
+	"$EVS_BIN/evs" consume a.evs g --follow -- sh -c 'echo >>log' 3>&- &
+	local pid=$!
+	wait_for lines_in log 1
+	consume 1 g --type other -- true
+	err_has "group 'g' has a member with other selectors"
+	kill -TERM "$pid"
+	wait "$pid" || true
+	consume 0 g --type other -- true
+}
+
+@test "group: list, show, reset and drop" {
+	orders 5
+	consume 0 g --limit 3
+	consume 0 h -- true
+	ran 0 evs group a.evs
+	is "$(jq -c '[.group,.position,.lag]' <<<"$output" | paste -sd' ')" '["g",3,2] ["h",5,0]'
+	is "$(evs group a.evs list --format csv | head -1)" 'group,status,position,lag,lagSeconds,members,handled,retried,waiting,deadLetters'
+	is "$(of h .setup)" '{"command":["true"],"mode":"event"}'
+	ran 0 evs group a.evs reset g --to 1 --dry-run
+	out_is '{"group":"g","from":3,"to":1,"dryRun":true}'
+	is "$(of g .position)" 3
+	ran 0 evs group a.evs reset g --to start
+	consume 0 g
+	is "$(wc -l <<<"$output")" 5
+	ran 0 evs group a.evs reset h --to end
+	is "$(of h .position)" 5
+	ran 0 evs group a.evs reset h --to 2026-01-01
+	is "$(of h .position)" 0
+	ran 2 evs group a.evs reset g --to nowhere
+	ran 2 evs group a.evs reset g
+	ran 1 evs group a.evs show none
+	err_has "there is no group 'none'"
+	quiet evs group a.evs drop g
+	ran 1 evs group a.evs drop g
+	is "$(evs group a.evs | jq -r .group)" h
+}
+
+@test "a group that is consumed is not reset" {
+	orders 1
+	"$EVS_BIN/evs" consume a.evs g --follow -- sh -c 'echo >>log' 3>&- &
+	local pid=$!
+	wait_for lines_in log 1
+	ran 1 evs group a.evs reset g --to start
+	err_has "is consumed by process $pid"
+	kill -TERM "$pid"
+	wait "$pid" || true
+}
+
+@test "what makes no sense is refused" {
+	orders 1
+	consume 2 g --last 3
+	consume 2 g --lines
+	consume 2 g --lines --batch 3 -- true
+	consume 2 g --batch 3 --concurrency 2 -- true
+	consume 2 g --backoff 0.5 -- true
+	consume 2 ''
+	consume 1 g -- ./no-such-command
+	err_has "cannot run './no-such-command'"
+	ran 1 evs consume none.evs g
+	err_has 'no such store'
+}
+
+@test "a sparse selector does not hold the position back" {
+	orders 100
+	consume 0 g --type none
+	is "$(of g '[.position,.lag]')" '[100,0]'
+}
