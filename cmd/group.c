@@ -180,8 +180,10 @@ static int find_position(struct evs_store *store, const char *to, uint64_t *posi
 	struct evs_event event;
 	int status;
 
+	if (value_number(to, position))
+		return EVS_OK;
 	*position = 0;
-	if (strcmp(to, "start") == 0 || value_number(to, position))
+	if (strcmp(to, "start") == 0)
 		return EVS_OK;
 	if (strcmp(to, "end") == 0)
 		return evs_last_position(store, position, err);
