@@ -438,6 +438,8 @@ static int commit_some(struct evs_consume *c, size_t most, size_t *n, struct evs
 		} else if (err != NULL) {
 			*err = why;
 		}
+	} else {
+		c->done_ns = c->items.done > 0 ? moment_steady_ns() : 0; /* they are behind one that is in hand */
 	}
 	free(s->items);
 	free(s);
