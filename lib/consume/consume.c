@@ -16,6 +16,7 @@
 #define DONE_MAX 16384           /* or for so many */
 #define LOOK_EVERY (20 * MS)     /* for other members, and for what they let go */
 #define AGAIN_EVERY (200 * MS)   /* the scan begins again while it still goes on */
+#define WAIT_MAX_US ((int64_t)INT32_MAX * 1000)
 #define ADVANCE_AFTER (1000 * MS) /* of nothing to do a position that only passed over events is committed */
 
 /* ---- begin and end ---- */
@@ -401,9 +402,9 @@ int evs_consume_wait(const struct evs_consume *c)
 		return 0;
 	if (c->done_ns != 0)
 		sooner(&wait_ms, left(c->done_ns + COMMIT_EVERY - now));
-	if (c->waits.n > 0) {
-		due = (c->waits.look_us - moment_now_us()) * 1000;
-		sooner(&wait_ms, due <= 0 ? (int)(LOOK_EVERY / MS) : left(due));
+	if (c->waits.n > 0 && c->waits.look_us != INT64_MAX) {
+		due = c->waits.look_us - moment_now_us();
+		sooner(&wait_ms, due <= 0 ? (int)(LOOK_EVERY / MS) : due > WAIT_MAX_US ? INT32_MAX : left(due * 1000));
 	}
 	if (c->passed)
 		sooner(&wait_ms, left(c->scan_ns + LOOK_EVERY - now));
