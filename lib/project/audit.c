@@ -56,38 +56,38 @@ int audit_packed(struct audit *a)
 /* ---- going through tables ---- */
 
 /* Go on behind the last key, over so many records. EVS_OK: there are more; EVS_END. */
-static int walk_some(struct audit *a, const struct audit_table *t, enum kv_table table, void *context, struct buf *last)
+static int walk_some(struct audit *a, const struct audit_table *t, const struct pile *table, void *context, struct buf *last)
 {
 	struct kv_bytes key = {last->data, last->size}, value;
-	struct kv_cursor *c;
-	int status = kv_cursor_open(a->txn, table, &c, a->err);
+	struct pile_cursor *c;
+	int status = pile_cursor_open(table, &c, a->err);
 
 	if (status != EVS_OK)
 		return status;
-	status = kv_move(c, last->size == 0 ? KV_FIRST : KV_AT_OR_AFTER, &key, &value, a->err);
+	status = pile_seek(c, key, &key, &value, a->err);
 	if (status == EVS_OK && key.size == last->size && memcmp(key.data, last->data, key.size) == 0)
-		status = kv_move(c, KV_NEXT, &key, &value, a->err);
+		status = pile_next(c, &key, &value, a->err);
 	for (unsigned n = 0; status == EVS_OK && n < AT_A_TIME; n++) {
 		last->size = 0;
 		buf_put(last, key.data, key.size);
 		status = last->failed ? error_nomem(a->err) : t->look(a, context, key, value);
 		if (status == EVS_OK)
-			status = kv_move(c, KV_NEXT, &key, &value, a->err);
+			status = pile_next(c, &key, &value, a->err);
 	}
-	kv_cursor_close(c);
+	pile_cursor_close(c);
 	return status;
 }
 
 int audit_walk(struct audit *a, const struct audit_table *t, void *context)
 {
 	struct buf last = {0};
-	enum kv_table table;
+	struct pile table;
 	int status = EVS_OK, renewed = EVS_OK;
 
 	while (status == EVS_OK && (renewed = audit_renew(a)) == EVS_OK) {
 		status = t->open(a, context, &table);
 		if (status == EVS_OK)
-			status = walk_some(a, t, table, context, &last);
+			status = walk_some(a, t, &table, context, &last);
 	}
 	buf_free(&last);
 	if (renewed != EVS_OK || status == EVS_NOMEM || status == EVS_BUSY)
@@ -196,11 +196,10 @@ static int check_projection(struct audit *a, const char *name)
 	return status == EVS_END ? EVS_OK : status;
 }
 
-static int open_projections(struct audit *a, void *context, enum kv_table *table)
+static int open_projections(struct audit *a, void *context, struct pile *table)
 {
-	(void)a;
 	(void)context;
-	*table = KV_PROJECTION;
+	*table = pile_of_table(a->txn, KV_PROJECTION);
 	return EVS_OK;
 }
 

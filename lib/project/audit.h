@@ -11,7 +11,7 @@
 #include "base/arena.h"
 #include "base/findings.h"
 #include "fold/fold.h"
-#include "project/projection.h"
+#include "project/pile.h"
 
 enum audit_kind {
 	AUDIT_FILE, AUDIT_PROJECTION, AUDIT_PROJECTION_POSITION, AUDIT_STATE, AUDIT_INDEX_MISSING, AUDIT_INDEX_STRAY,
@@ -47,7 +47,7 @@ int audit_packed(struct audit *a);
 struct audit_table {
 	const char *what; /* in messages */
 	/* Find it in the snapshot at hand. EVS_OK; EVS_END: it is not there, or not any more; or why it cannot be read. */
-	int (*open)(struct audit *a, void *context, enum kv_table *table);
+	int (*open)(struct audit *a, void *context, struct pile *table);
 	/* Look at a record. EVS_OK, or why another table cannot be read. */
 	int (*look)(struct audit *a, void *context, struct kv_bytes key, struct kv_bytes value);
 };

@@ -10,15 +10,14 @@ struct checked {
 	const struct generation *generation;
 	const struct fold *fold;    /* NULL: of a command */
 	struct state state;         /* of the fold */
-	enum kv_table states, index; /* in the snapshot at hand */
-	bool indexed;               /* the index is there */
+	struct pile states, index;  /* in the snapshot at hand */
 	struct buf entry;           /* of the index */
 };
 
 /* ---- tables ---- */
 
 /* Open a table of the generation, if that is still there: its number stays when a rebuild becomes the model. */
-static int open_table(struct audit *a, const struct checked *c, enum projection_table which, enum kv_table *table)
+static int open_table(struct audit *a, const struct checked *c, enum projection_table which, struct pile *table)
 {
 	struct projection now;
 	uint64_t number = c->generation->number;
@@ -27,10 +26,12 @@ static int open_table(struct audit *a, const struct checked *c, enum projection_
 	if (status == EVS_OK && (now.id != c->projection->id || (now.model.number != number && now.next.number != number)))
 		status = EVS_END;
 	projection_release(&now);
-	return status == EVS_OK ? projection_table(a->txn, c->projection, c->generation, which, false, table, a->err) : status;
+	if (status == EVS_OK)
+		status = pile_open(a->txn, c->projection, c->generation, which, table, a->err);
+	return status == EVS_OK ? pile_check(table, a->err) : status;
 }
 
-static int open_states(struct audit *a, void *context, enum kv_table *table)
+static int open_states(struct audit *a, void *context, struct pile *table)
 {
 	struct checked *c = context;
 	int status = open_table(a, c, PROJECTION_MODEL, &c->states);
@@ -39,11 +40,10 @@ static int open_states(struct audit *a, void *context, enum kv_table *table)
 	if (status != EVS_OK)
 		return status;
 	status = open_table(a, c, PROJECTION_INDEX, &c->index);
-	c->indexed = status == EVS_OK;
 	return status == EVS_END ? EVS_OK : status;
 }
 
-static int open_index(struct audit *a, void *context, enum kv_table *table)
+static int open_index(struct audit *a, void *context, struct pile *table)
 {
 	struct checked *c = context;
 	int status = open_table(a, c, PROJECTION_MODEL, &c->states);
@@ -110,7 +110,7 @@ static int find_entries(struct audit *a, struct checked *c, struct kv_bytes key,
 		buf_put(&c->entry, key.data, key.size);
 		if (c->entry.failed || a->arena.failed)
 			return error_nomem(a->err);
-		status = c->indexed ? kv_get(a->txn, c->index, c->entry.data, c->entry.size, &value, a->err) : EVS_END;
+		status = pile_get(&c->index, c->entry.data, c->entry.size, &value, a->err);
 		if (status == EVS_END)
 			audit_report(a, AUDIT_INDEX_MISSING, 0, "%s: the state of '%.*s' cannot be found by one of its fields", c->called,
 			             v->key.size > 100 ? 100 : (int)v->key.size, v->key.text);
@@ -152,7 +152,7 @@ static int check_entry(struct audit *a, struct checked *c, struct kv_bytes entry
 	if (size < 3 || size >= entry.size || (number = (uint32_t)entry.data[0] << 8 | entry.data[1]) >= n)
 		return EVS_END;
 	key = (struct kv_bytes){entry.data + size, entry.size - size};
-	status = kv_get(a->txn, c->states, key.data, key.size, &value, a->err);
+	status = pile_get(&c->states, key.data, key.size, &value, a->err);
 	if (status != EVS_OK)
 		return status;
 	status = read_state(a, c, key, value, &v);

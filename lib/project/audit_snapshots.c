@@ -3,11 +3,10 @@
 #include "project/audit.h"
 #include "project/snapshot.h"
 
-static int open_snapshots(struct audit *a, void *context, enum kv_table *table)
+static int open_snapshots(struct audit *a, void *context, struct pile *table)
 {
-	(void)a;
 	(void)context;
-	*table = KV_SNAPSHOT;
+	*table = pile_of_table(a->txn, KV_SNAPSHOT);
 	return EVS_OK;
 }
 

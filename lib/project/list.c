@@ -3,7 +3,7 @@
 
 #include "base/error.h"
 #include "base/moment.h"
-#include "project/projection.h"
+#include "project/pile.h"
 #include "store/fetch.h"
 
 /* Names of projections, each with a zero behind it. */
@@ -56,7 +56,7 @@ static int describe(struct evs_store *store, struct kv_txn *txn, const struct st
                     const struct projection *p, struct evs_projection *out, struct evs_error *err)
 {
 	const struct generation *g = &p->model;
-	enum kv_table table;
+	struct pile states;
 	int status;
 
 	*out = (struct evs_projection){
@@ -69,9 +69,8 @@ static int describe(struct evs_store *store, struct kv_txn *txn, const struct st
 		.rebuilding = p->next.number != 0, .rebuild_position = p->next.checkpoint, .rebuild_stuck = p->next.stuck,
 		.rebuild_reason = p->next.reason.text, .rebuild_reason_size = p->next.reason.size,
 	};
-	status = projection_table(txn, p, g, PROJECTION_MODEL, false, &table, err);
-	if (status == EVS_OK)
-		out->states = kv_count(txn, table);
+	status = pile_open(txn, p, g, PROJECTION_MODEL, &states, err);
+	out->states = pile_count(&states);
 	return status == EVS_OK || status == EVS_END ? set_lag(store, txn, state, g, out, err) : status;
 }
 

@@ -5,7 +5,10 @@
 #include "base/bytes.h"
 #include "base/error.h"
 
-enum { FOUND_MAX = 4096 }; /* states that one snapshot is used for */
+enum {
+	FOUND_MAX = 4096,  /* states that one snapshot is used for */
+	CHANGE_BYTES = 96, /* that a change is likely to take */
+};
 
 /* ---- reading ---- */
 
@@ -19,7 +22,7 @@ int model_begin(struct model *m, struct evs_error *err)
 	status = model_find(m, (struct span){"", 0}, (struct span){0}, &packed, err);
 	if (status != EVS_OK && status != EVS_END)
 		return status;
-	m->empty = !m->there || kv_count(m->txn, m->table) == 0;
+	m->empty = pile_count(&m->pile) == 0;
 	model_pause(m);
 	return EVS_OK;
 }
@@ -52,8 +55,7 @@ static int snap(struct model *m, struct evs_error *err)
 		return status;
 	m->active = true;
 	m->found = 0;
-	status = projection_table(m->txn, m->projection, m->generation, PROJECTION_MODEL, false, &m->table, err);
-	m->there = status == EVS_OK;
+	status = pile_open(m->txn, m->projection, m->generation, PROJECTION_MODEL, &m->pile, err);
 	return status == EVS_END ? EVS_OK : status;
 }
 
@@ -67,10 +69,10 @@ int model_find(struct model *m, struct span key, struct span type, struct kv_byt
 	if (m->empty)
 		return EVS_END;
 	status = snap(m, err);
-	if (status != EVS_OK || !m->there)
-		return status == EVS_OK ? EVS_END : status;
+	if (status != EVS_OK)
+		return status;
 	key_encode(&k, key, type);
-	status = kv_get(m->txn, m->table, k.bytes, k.size, packed, err);
+	status = pile_get(&m->pile, k.bytes, k.size, packed, err);
 	if (status != EVS_OK || k.size < KEY_MAX)
 		return status;
 	if (!key_decode(k.bytes, k.size, packed->data, packed->size, &none, &v))
@@ -92,7 +94,7 @@ void changes_release(struct changes *c)
 }
 
 /* Note a change whose key begins at `at` in the bytes and has key_size of them; the rest is its value. */
-static bool note(struct changes *c, struct change_list *l, size_t at, size_t key_size, bool remove)
+static bool note(struct changes *c, struct change_list *l, size_t at, size_t key_size, bool remove, bool fresh)
 {
 	struct change *change;
 	uint8_t first[8] = {0};
@@ -102,7 +104,7 @@ static bool note(struct changes *c, struct change_list *l, size_t at, size_t key
 	memcpy(first, c->bytes.data + at, key_size < sizeof first ? key_size : sizeof first);
 	change = &l->list[l->n++];
 	*change = (struct change){.prefix = get64be(first), .at = at, .key_size = (uint32_t)key_size,
-	                          .value_size = (uint32_t)(c->bytes.size - at - key_size), .remove = remove};
+	                          .value_size = (uint32_t)(c->bytes.size - at - key_size), .remove = remove, .fresh = fresh};
 	return true;
 }
 
@@ -118,7 +120,7 @@ static bool note_index(struct changes *c, const struct buf *field, const struct 
 		put16(size, (uint16_t)field->size);
 		buf_put(&c->bytes, size, sizeof size);
 	}
-	return note(c, &c->index, at, field->size + key->size, remove);
+	return note(c, &c->index, at, field->size + key->size, remove, !remove);
 }
 
 /* What the index has for a field of a state; nothing where there is no state. */
@@ -167,9 +169,9 @@ static int change_index(struct model *m, struct changes *c, const struct key *ke
 }
 
 /* Note the change of a state; packed: what it is now, NULL: nothing. */
-static int change_state(struct model *m, struct changes *changes, struct span key, struct span type,
-                        const struct state *state, struct kv_bytes packed, struct evs_error *err)
+static int change_state(struct model *m, struct changes *changes, const struct cached *e, struct kv_bytes packed, struct evs_error *err)
 {
+	struct span key = cached_key(e), type = cached_type(e);
 	size_t at = changes->bytes.size;
 	struct kv_bytes before = {NULL, 0};
 	uint32_t indexes = 0;
@@ -181,7 +183,7 @@ static int change_state(struct model *m, struct changes *changes, struct span ke
 	if (packed.data != NULL && k.size == KEY_MAX)
 		key_put_whole(&changes->bytes, key, type);
 	buf_put(&changes->bytes, packed.data, packed.size);
-	if (!note(changes, &changes->states, at, k.size, packed.data == NULL))
+	if (!note(changes, &changes->states, at, k.size, packed.data == NULL, !e->stored))
 		return error_nomem(err);
 	if (m->fold != NULL)
 		fold_indexes(m->fold, &indexes);
@@ -192,7 +194,7 @@ static int change_state(struct model *m, struct changes *changes, struct span ke
 		before.data = NULL;
 	else if (status != EVS_OK)
 		return status;
-	return change_index(m, changes, &k, before, state, err);
+	return change_index(m, changes, &k, before, &e->state, err);
 }
 
 /* Work out what one state changes. */
@@ -210,7 +212,7 @@ static int gather_one(struct model *m, struct cache *cache, struct cached *e, st
 	}
 	if (now.data == NULL && !e->stored)
 		return EVS_OK;
-	return change_state(m, changes, cached_key(e), cached_type(e), &e->state, now, err);
+	return change_state(m, changes, e, now, err);
 }
 
 static int by_key(const void *a, const void *b)
@@ -238,9 +240,14 @@ int model_gather(struct model *m, struct cache *cache, struct changes *changes, 
 {
 	struct buf packed = {0};
 	int status = EVS_OK;
+	size_t n = 0;
 
 	changes->states.n = changes->index.n = 0;
 	changes->bytes.size = 0;
+	for (size_t i = 0; i < cache->n; i++)
+		n += cache->list[i]->changed;
+	if (!buf_room(&changes->bytes, n * CHANGE_BYTES))
+		return error_nomem(err);
 	for (size_t i = 0; i < cache->n && status == EVS_OK; i++)
 		if (cache->list[i]->changed)
 			status = gather_one(m, cache, cache->list[i], changes, &packed, err);
@@ -253,34 +260,14 @@ int model_gather(struct model *m, struct cache *cache, struct changes *changes, 
 
 /* ---- writing ---- */
 
-/* Write one list into its table, which is made when it is missing. */
-static int apply_list(struct model *m, struct kv_txn *txn, enum projection_table which, const struct change_list *l,
-                      struct evs_error *err)
-{
-	enum kv_table table;
-	bool append;
-	int status;
-
-	if (l->n == 0)
-		return EVS_OK;
-	status = projection_table(txn, m->projection, m->generation, which, true, &table, err);
-	append = status == EVS_OK && kv_count(txn, table) == 0;
-	for (size_t i = 0; i < l->n && status == EVS_OK; i++) {
-		const struct change *change = &l->list[i];
-		const uint8_t *value = change->key + change->key_size;
-
-		if (change->remove)
-			status = kv_delete(txn, table, change->key, change->key_size, err);
-		else
-			status = (append ? kv_append : kv_put)(txn, table, change->key, change->key_size, value, change->value_size, err);
-		status = status == EVS_END ? EVS_OK : status;
-	}
-	return status;
-}
-
 int model_apply(struct model *m, struct kv_txn *txn, const struct changes *changes, struct evs_error *err)
 {
-	int status = apply_list(m, txn, PROJECTION_MODEL, &changes->states, err);
+	const struct change_list *states = &changes->states, *index = &changes->index;
+	int status = EVS_OK;
 
-	return status == EVS_OK ? apply_list(m, txn, PROJECTION_INDEX, &changes->index, err) : status;
+	if (states->n > 0)
+		status = pile_apply(txn, m->projection, m->generation, PROJECTION_MODEL, states->list, states->n, err);
+	if (status == EVS_OK && index->n > 0)
+		status = pile_apply(txn, m->projection, m->generation, PROJECTION_INDEX, index->list, index->n, err);
+	return status;
 }

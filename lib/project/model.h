@@ -7,6 +7,7 @@
 
 #include "project/cache.h"
 #include "project/key.h"
+#include "project/pile.h"
 #include "project/projection.h"
 
 struct model {
@@ -17,8 +18,8 @@ struct model {
 	bool empty;              /* there is nothing in it: it need not be asked */
 	/* Reading. */
 	struct kv_txn *txn;      /* NULL: none yet */
-	bool active, there;      /* txn holds a snapshot; the table is in it */
-	enum kv_table table;
+	bool active;             /* txn holds a snapshot */
+	struct pile pile;        /* in it */
 	unsigned found;          /* since the snapshot was taken */
 	struct arena arena;
 };
@@ -34,15 +35,6 @@ int model_find(struct model *m, struct span key, struct span type, struct kv_byt
 
 /* Let go of the snapshot. Call it before anything that can take long. */
 void model_pause(struct model *m);
-
-/* A change to a table. */
-struct change {
-	uint64_t prefix;    /* the key's first bytes, for sorting */
-	const uint8_t *key; /* in the bytes of struct changes; the value is behind it */
-	size_t at;          /* where in them */
-	uint32_t key_size, value_size;
-	bool remove;
-};
 
 struct change_list {
 	struct change *list;

@@ -164,19 +164,20 @@ int projection_none(struct kv_txn *txn, const char *name, struct evs_error *err)
 int projection_table(struct kv_txn *txn, const struct projection *p, const struct generation *g,
                      enum projection_table which, bool create, enum kv_table *table, struct evs_error *err)
 {
+	static const char *const kinds[] = {[PROJECTION_MODEL] = "model", [PROJECTION_INDEX] = "index", [PROJECTION_LAYERS] = "layers"};
 	char name[64];
 
-	snprintf(name, sizeof name, "%s/%016" PRIx64 ".%" PRIu64, which == PROJECTION_MODEL ? "model" : "index", p->id, g->number);
+	snprintf(name, sizeof name, "%s/%016" PRIx64 ".%" PRIu64, kinds[which], p->id, g->number);
 	return kv_table_open(txn, name, create, table, err);
 }
 
 int projection_drop_tables(struct kv_txn *txn, const struct projection *p, const struct generation *g, struct evs_error *err)
 {
-	static const enum projection_table tables[] = {PROJECTION_MODEL, PROJECTION_INDEX};
+	static const enum projection_table tables[] = {PROJECTION_MODEL, PROJECTION_INDEX, PROJECTION_LAYERS};
 	enum kv_table table;
 	int status = EVS_OK;
 
-	for (size_t i = 0; i < 2 && g->number != 0 && status == EVS_OK; i++) {
+	for (size_t i = 0; i < sizeof tables / sizeof *tables && g->number != 0 && status == EVS_OK; i++) {
 		status = projection_table(txn, p, g, tables[i], false, &table, err);
 		if (status == EVS_OK)
 			status = kv_table_drop(txn, table, err);

@@ -48,7 +48,7 @@ int projection_none(struct kv_txn *txn, const char *name, struct evs_error *err)
 
 /* ---- tables ---- */
 
-enum projection_table { PROJECTION_MODEL, PROJECTION_INDEX };
+enum projection_table { PROJECTION_MODEL, PROJECTION_INDEX, PROJECTION_LAYERS /* of both: pile.h */ };
 
 /* Open a table of a generation: statuses as kv_table_open. */
 int projection_table(struct kv_txn *txn, const struct projection *p, const struct generation *g,

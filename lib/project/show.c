@@ -5,7 +5,7 @@
 #include "base/error.h"
 #include "fold/expr.h"
 #include "project/key.h"
-#include "project/projection.h"
+#include "project/pile.h"
 #include "fold/fold.h"
 
 enum { TYPES_SHOWN = 5 };
@@ -23,8 +23,7 @@ struct show {
 	struct projection projection;
 	struct fold *fold; /* NULL: a command */
 	struct kv_txn *txn;
-	enum kv_table model;
-	bool there;        /* the table is */
+	struct pile model;
 	struct expr *where, *sort;
 	bool descending;
 	struct eval *eval;
@@ -135,18 +134,18 @@ static int take(struct show *s, struct kv_bytes key, struct kv_bytes value, stru
 static int take_all(struct show *s, struct evs_error *err)
 {
 	struct kv_bytes key = {NULL, 0}, value;
-	struct kv_cursor *c;
-	int status = kv_cursor_open(s->txn, s->model, &c, err);
+	struct pile_cursor *c;
+	int status = pile_cursor_open(&s->model, &c, err);
 
 	if (status != EVS_OK)
 		return status;
-	status = kv_move(c, KV_FIRST, &key, &value, err);
+	status = pile_seek(c, key, &key, &value, err);
 	while (status == EVS_OK && !is_enough(s)) {
 		status = take(s, key, value, err);
 		if (status == EVS_OK)
-			status = kv_move(c, KV_NEXT, &key, &value, err);
+			status = pile_next(c, &key, &value, err);
 	}
-	kv_cursor_close(c);
+	pile_cursor_close(c);
 	return status == EVS_END ? EVS_OK : status;
 }
 
@@ -176,30 +175,30 @@ static bool find_index(const struct show *s, struct arena *arena, struct buf *en
 static int take_indexed(struct show *s, const struct buf *entry, struct evs_error *err)
 {
 	struct kv_bytes key = {entry->data, entry->size}, value, state;
-	struct kv_cursor *c;
-	enum kv_table index;
-	int status = projection_table(s->txn, &s->projection, &s->projection.model, PROJECTION_INDEX, false, &index, err);
+	struct pile_cursor *c;
+	struct pile index;
+	int status = pile_open(s->txn, &s->projection, &s->projection.model, PROJECTION_INDEX, &index, err);
 
 	if (status == EVS_OK)
-		status = kv_cursor_open(s->txn, index, &c, err);
+		status = pile_cursor_open(&index, &c, err);
 	if (status != EVS_OK)
 		return status == EVS_END ? EVS_OK : status;
-	status = kv_move(c, KV_AT_OR_AFTER, &key, &value, err);
+	status = pile_seek(c, key, &key, &value, err);
 	while (status == EVS_OK && !is_enough(s)) {
 		if (key.size <= entry->size || memcmp(key.data, entry->data, entry->size) != 0)
 			break;
 		if (value.size == 2 && get16(value.data) == entry->size) {
 			struct kv_bytes at = {key.data + entry->size, key.size - entry->size};
-			status = kv_get(s->txn, s->model, at.data, at.size, &state, err);
+			status = pile_get(&s->model, at.data, at.size, &state, err);
 			if (status == EVS_END)
 				status = error_set(err, EVS_CORRUPT, 0, "the index of projection '%s' leads nowhere; --rebuild makes it anew", s->options->name);
 			if (status == EVS_OK)
 				status = take(s, at, state, err);
 		}
 		if (status == EVS_OK)
-			status = kv_move(c, KV_NEXT, &key, &value, err);
+			status = pile_next(c, &key, &value, err);
 	}
-	kv_cursor_close(c);
+	pile_cursor_close(c);
 	return status == EVS_END ? EVS_OK : status;
 }
 
@@ -210,12 +209,12 @@ static int take_types(struct show *s, struct span key, size_t *found, struct buf
 	size_t size = key_prefix(prefix, key);
 	struct kv_bytes at = {prefix, size}, value;
 	struct key_value v;
-	struct kv_cursor *c;
-	int status = kv_cursor_open(s->txn, s->model, &c, err);
+	struct pile_cursor *c;
+	int status = pile_cursor_open(&s->model, &c, err);
 
 	if (status != EVS_OK)
 		return status;
-	for (status = kv_move(c, KV_AT_OR_AFTER, &at, &value, err); status == EVS_OK; status = kv_move(c, KV_NEXT, &at, &value, err)) {
+	for (status = pile_seek(c, at, &at, &value, err); status == EVS_OK; status = pile_next(c, &at, &value, err)) {
 		if (at.size < size || memcmp(at.data, prefix, size) != 0)
 			break;
 		if (!key_decode(at.data, at.size, value.data, value.size, &s->scratch, &v)) {
@@ -231,7 +230,7 @@ static int take_types(struct show *s, struct span key, size_t *found, struct buf
 		if ((status = add(s, &v, err)) != EVS_OK)
 			break;
 	}
-	kv_cursor_close(c);
+	pile_cursor_close(c);
 	return status == EVS_END ? EVS_OK : status;
 }
 
@@ -243,7 +242,7 @@ static int take_exact(struct show *s, struct span key, struct span type, size_t 
 	int status;
 
 	key_encode(&k, key, type);
-	status = kv_get(s->txn, s->model, k.bytes, k.size, &value, err);
+	status = pile_get(&s->model, k.bytes, k.size, &value, err);
 	*found = status == EVS_OK;
 	if (status == EVS_OK)
 		status = take(s, (struct kv_bytes){k.bytes, k.size}, value, err);
@@ -260,9 +259,7 @@ static int take_key(struct show *s, struct evs_error *err)
 
 	if (o->aggregate_type != NULL && o->aggregate_type[0] != '\0')
 		type = (struct span){o->aggregate_type, strlen(o->aggregate_type)};
-	if (!s->there)
-		status = EVS_OK;
-	else if (s->projection.model.by_stream && o->aggregate_type == NULL)
+	if (s->projection.model.by_stream && o->aggregate_type == NULL)
 		status = take_types(s, key, &found, &types, err);
 	else
 		status = take_exact(s, key, type, &found, err);
@@ -285,8 +282,6 @@ static int take_wanted(struct show *s, struct evs_error *err)
 		return error_set(err, EVS_USAGE, 0, "the states of projection '%s' are by a key of the fold, and have no aggregate type", s->options->name);
 	if (s->options->key != NULL)
 		return take_key(s, err);
-	if (!s->there)
-		return EVS_OK;
 	status = find_index(s, &s->arena, &entry) ? take_indexed(s, &entry, err) : take_all(s, err);
 	buf_free(&entry);
 	return status;
@@ -400,8 +395,7 @@ static int open_projection(struct show *s, const char *name, struct evs_error *e
 	if (status != EVS_OK)
 		return status;
 	s->arena.limit = EVS_LINE_MAX * 2ul;
-	status = projection_table(s->txn, &s->projection, g, PROJECTION_MODEL, false, &s->model, err);
-	s->there = status == EVS_OK;
+	status = pile_open(s->txn, &s->projection, g, PROJECTION_MODEL, &s->model, err);
 	return status == EVS_END ? EVS_OK : status;
 }
 
@@ -462,19 +456,19 @@ static int note_fields(struct show *s, struct node *fields, const struct key_val
 static int gather_fields(struct show *s, struct node *fields, struct evs_error *err)
 {
 	struct kv_bytes key = {NULL, 0}, value;
-	struct kv_cursor *c;
+	struct pile_cursor *c;
 	struct key_value v;
-	int status = s->there ? kv_cursor_open(s->txn, s->model, &c, err) : EVS_END;
+	int status = pile_cursor_open(&s->model, &c, err);
 
 	if (status != EVS_OK)
-		return status == EVS_END ? EVS_OK : status;
-	status = kv_move(c, KV_FIRST, &key, &value, err);
+		return status;
+	status = pile_seek(c, key, &key, &value, err);
 	while (status == EVS_OK) {
 		status = key_decode(key.data, key.size, value.data, value.size, &s->scratch, &v) ? note_fields(s, fields, &v, err) : damaged(s, err);
 		if (status == EVS_OK)
-			status = kv_move(c, KV_NEXT, &key, &value, err);
+			status = pile_next(c, &key, &value, err);
 	}
-	kv_cursor_close(c);
+	pile_cursor_close(c);
 	return status == EVS_END ? EVS_OK : status;
 }
 

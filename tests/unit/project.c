@@ -342,12 +342,12 @@ static void check_all(struct world *w)
 static void check_counts(struct world *w)
 {
 	struct kv_txn *txn;
-	enum kv_table states, index;
+	struct pile states, index;
 	size_t n_states = 0, n_entries = 0;
 
 	assert_int_equal(kv_begin(w->store->kv, false, &txn, NULL), EVS_OK);
-	assert_int_equal(projection_table(txn, &w->projection, &w->projection.model, PROJECTION_MODEL, false, &states, NULL), EVS_OK);
-	assert_int_equal(projection_table(txn, &w->projection, &w->projection.model, PROJECTION_INDEX, false, &index, NULL), EVS_OK);
+	assert_int_equal(pile_open(txn, &w->projection, &w->projection.model, PROJECTION_MODEL, &states, NULL), EVS_OK);
+	assert_int_equal(pile_open(txn, &w->projection, &w->projection.model, PROJECTION_INDEX, &index, NULL), EVS_OK);
 	for (size_t i = 0; i < STATES; i++) {
 		const char *json = w->wanted[i];
 		if (json == NULL)
@@ -356,8 +356,10 @@ static void check_counts(struct world *w)
 		/* n, and v where it is neither null nor a list. */
 		n_entries += strncmp(json, "{\"v\":null", 9) == 0 || strncmp(json, "{\"v\":[", 6) == 0 ? 1 : 2;
 	}
-	assert_int_equal(kv_count(txn, states), n_states);
-	assert_int_equal(kv_count(txn, index), n_entries);
+	assert_int_equal(pile_count(&states), n_states);
+	assert_int_equal(pile_count(&index), n_entries);
+	assert_int_equal(pile_check(&states, NULL), EVS_OK);
+	assert_int_equal(pile_check(&index, NULL), EVS_OK);
 	kv_abort(txn);
 }
 
