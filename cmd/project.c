@@ -25,8 +25,6 @@ struct project_args {
 	struct buf fold_text;
 };
 
-#define MANY_EVENTS 20000
-
 #define RUN(name) offsetof(struct project_args, run.name)
 #define ARG(name) offsetof(struct project_args, name)
 
@@ -82,39 +80,23 @@ static void on_progress(void *context, uint64_t events)
 	progress_show(events, 0);
 }
 
-/* What a run has to know of a projection. */
-struct known {
-	uint64_t stuck, lag;
-};
-
-static int note(void *context, const struct evs_projection *p)
+/* Note the position at which a projection is stuck, 0: it is not. */
+static int note_stuck(void *context, const struct evs_projection *p)
 {
-	struct known *known = context;
+	uint64_t *stuck = context;
 
-	known->stuck = p->stuck != 0 ? p->stuck : p->rebuild_stuck;
-	known->lag = p->lag_events;
+	*stuck = p->stuck != 0 ? p->stuck : p->rebuild_stuck;
 	return 0;
-}
-
-/* Make room where there is much to do. */
-static void expect(const struct project_args *args, struct evs_store *store)
-{
-	struct known known = {0};
-
-	if (args->run.rebuild || evs_project_list(store, args->run.name, note, &known, NULL) != EVS_OK)
-		evs_last_position(store, &known.lag, NULL);
-	if (known.lag >= MANY_EVENTS)
-		memory_expect_much();
 }
 
 /* Say what there is to do when a fold fails. */
 static void advise(struct evs_store *store, const char *path, const char *name)
 {
-	struct known known = {0};
+	uint64_t stuck = 0;
 
-	if (evs_project_list(store, name, note, &known, NULL) == EVS_OK && known.stuck != 0)
+	if (evs_project_list(store, name, note_stuck, &stuck, NULL) == EVS_OK && stuck != 0)
 		message_print("%s: projection '%s' is stuck there: mend the fold and run it with --rebuild, or step over the event with "
-		              "evs project %s skip '%s' %" PRIu64, path, name, path, name, known.stuck);
+		              "evs project %s skip '%s' %" PRIu64, path, name, path, name, stuck);
 }
 
 static int run_run(void *context, struct evs_store *store, const struct operands *given)
@@ -125,6 +107,7 @@ static int run_run(void *context, struct evs_store *store, const struct operands
 	struct evs_error err = {0};
 	int status;
 
+	memory_expect_much();
 	signals_catch();
 	progress_begin(args->common.progress);
 	args->run.name = given->rest[0];
@@ -134,7 +117,6 @@ static int run_run(void *context, struct evs_store *store, const struct operands
 	args->run.on_dead = on_dead;
 	args->run.on_progress = on_progress;
 	args->run.context = (void *)(uintptr_t)path;
-	expect(args, store);
 	status = evs_project_run(store, &args->run, &result, &err);
 	progress_clear();
 	if (status == EVS_OK)

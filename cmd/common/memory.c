@@ -15,6 +15,9 @@ enum {
 	LITTLE = 512 << 10, /* more than the heap has left, so that it grows */
 };
 
+/* Memory that is never used. */
+static void *volatile keep __attribute__((used));
+
 void memory_begin(void)
 {
 	mallopt(M_ARENA_MAX, 1);
@@ -36,12 +39,15 @@ void memory_expect_much(void)
 	mallopt(M_TOP_PAD, LITTLE);
 	if (grow == NULL)
 		return; /* address space is limited: the heap grows as it must */
-	from = ((uintptr_t)grow + HUGE_PAGE - 1) / HUGE_PAGE * HUGE_PAGE;
+	/* Behind it the allocator wrote what is left: a page that was touched cannot become part of a huge one. */
+	from = ((uintptr_t)grow + LITTLE + HUGE_PAGE) / HUGE_PAGE * HUGE_PAGE;
 	to = (uintptr_t)sbrk(0) / HUGE_PAGE * HUGE_PAGE;
 	free(grow);
 #ifdef MADV_HUGEPAGE
-	if (from < to)
-		madvise((void *)from, to - from, MADV_HUGEPAGE);
+	if (from >= to || madvise((void *)from, to - from, MADV_HUGEPAGE) != 0)
+		return;
+	/* What is allocated from here on begins in the first of them. */
+	keep = malloc(from - (uintptr_t)grow);
 #endif
 }
 #else

@@ -48,13 +48,16 @@ const uint32_t *fold_indexes(const struct fold *f, uint32_t *n);
 
 /* A state: an object whose fields are fold_fields, VALUE_ABSENT where not set. */
 struct state {
-	bool exists;
-	struct node fields; /* keys are the fold's */
+	bool exists, placed; /* placed: the fields' values lie in the caller's memory */
+	struct node fields;  /* keys are the fold's */
 };
 
 /* An empty state, that does not exist. False when memory ran out. The fold must outlive it. */
 bool state_init(struct state *s, const struct fold *f);
 void state_release(struct state *s); /* zeroed memory is fine */
+
+/* The same in memory of the caller, for as many values as fold_fields says, which must outlive it. */
+void state_place(struct state *s, const struct fold *f, struct value *values);
 
 /* Read what state_encode wrote. False when it is malformed or memory ran out; s is then empty. */
 bool state_decode(struct state *s, const uint8_t *packed, size_t size);

@@ -15,6 +15,13 @@ bool state_init(struct state *s, const struct fold *f)
 	return true;
 }
 
+void state_place(struct state *s, const struct fold *f, struct value *values)
+{
+	if (f->n_fields > 0)
+		memset(values, 0, f->n_fields * sizeof *values);
+	*s = (struct state){.placed = true, .fields = {.n = f->n_fields, .cap = f->n_fields, .values = values, .keys = f->fields}};
+}
+
 /* Make every field absent. */
 static void clear(struct state *s)
 {
@@ -30,7 +37,8 @@ void state_release(struct state *s)
 	if (s->fields.values == NULL)
 		return;
 	clear(s);
-	free(s->fields.values);
+	if (!s->placed)
+		free(s->fields.values);
 	*s = (struct state){0};
 }
 

@@ -109,6 +109,7 @@ static void settle(struct advance *a)
 	a->seen = a->applied = 0;
 	a->bytes = 0;
 	a->idle_since = 0;
+	a->commits++;
 	if (a->cache.cost > MEMORY_MAX / 2)
 		cache_clear(&a->cache);
 }
@@ -289,6 +290,12 @@ static bool is_due(struct advance *a, int *wait_ms)
 	return now >= a->idle_since + IDLE_MS * MS;
 }
 
+/* Whether the last commit was all that there is to do. */
+static bool is_committed(const struct advance *a)
+{
+	return a->commits > 0 && !has_changes(a) && a->position == a->generation->checkpoint && a->generation == &a->projection->model;
+}
+
 /* All that is there was read. EVS_OK: go on; EVS_END: done. */
 static int at_end(struct advance *a, struct evs_error *err)
 {
@@ -300,6 +307,8 @@ static int at_end(struct advance *a, struct evs_error *err)
 		return status;
 	if (position > a->position)
 		a->position = position;
+	if (!more && is_committed(a))
+		return EVS_END;
 	if (!more) {
 		status = commit(a, true, err);
 		return status == EVS_OK ? EVS_END : status;

@@ -51,6 +51,7 @@ struct advance {
 	/* Following. */
 	int64_t pause_until;    /* the next commit leaves others this time */
 	int64_t idle_since;     /* the checkpoint alone moves; 0: it does not */
+	uint64_t commits;
 
 	/* A command: the states that are asked about, in order. */
 	struct exec *exec;

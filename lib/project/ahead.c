@@ -99,7 +99,7 @@ void ahead_begin(struct ahead *a, const struct evs_read *r, size_t n)
 	const struct ahead_step first = {(const struct ahead_event *)(const void *)p->events.data, 0};
 
 	a->n = n;
-	a->given = a->slots = a->entries = a->values = a->texts = first;
+	a->given = a->slots = a->entries = a->texts = first;
 }
 
 /* Go on to the next event. */
@@ -127,7 +127,6 @@ const struct ahead_event *ahead_next(struct ahead *a)
 {
 	do_step(a, &a->slots, AHEAD_SLOT, cache_prefetch_slot);
 	do_step(a, &a->entries, AHEAD_ENTRY, cache_prefetch_entry);
-	do_step(a, &a->values, AHEAD_VALUES, cache_prefetch_values);
 	do_step(a, &a->texts, AHEAD_TEXTS, cache_prefetch_texts);
 	return a->given.at == a->n ? NULL : go_on(&a->given);
 }

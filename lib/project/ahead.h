@@ -11,8 +11,7 @@
 #include "store/read.h"
 
 #define AHEAD_SLOT 24   /* events between the first look for its state and an event's turn */
-#define AHEAD_ENTRY 16
-#define AHEAD_VALUES 10
+#define AHEAD_ENTRY 14
 #define AHEAD_TEXTS 4
 
 /* An event that was looked at; what that found is behind it, and then comes the next event. */
@@ -41,7 +40,7 @@ struct ahead {
 	struct ahead_step {
 		const struct ahead_event *next;
 		size_t at; /* its place */
-	} given, slots, entries, values, texts; /* how far it is, with giving and with each step before */
+	} given, slots, entries, texts; /* how far it is, with giving and with each step before */
 };
 
 /* Go through the n events of the block that such a reader has at hand. */

@@ -11,6 +11,7 @@ enum { TEXTS_MAX = 4 }; /* fields whose texts are worth it */
 enum { UNPACKED = 3 }; /* a state takes about so many times the memory of its packed form */
 
 #define LINE 64 /* of the processor's caches: entries begin one */
+#define ENTRY_BYTES (3 * LINE) /* of an entry that are worth it */
 
 struct cache_block {
 	struct cache_block *next;
@@ -25,9 +26,11 @@ uint64_t cache_hash(struct span key, struct span type)
 
 static bool is(const struct cached *e, struct span key, struct span type)
 {
+	const char *bytes = cached_bytes(e);
+
 	return e->key_size == key.size && e->type_size == type.size && e->typed == (type.text != NULL) &&
-	       (key.size == 0 || memcmp(e->bytes, key.text, key.size) == 0) &&
-	       (type.size == 0 || memcmp(e->bytes + key.size, type.text, type.size) == 0);
+	       (key.size == 0 || memcmp(bytes, key.text, key.size) == 0) &&
+	       (type.size == 0 || memcmp(bytes + key.size, type.text, type.size) == 0);
 }
 
 /* Have twice as many slots. */
@@ -77,20 +80,27 @@ static void *take(struct cache *c, size_t size)
 
 static struct cached *add(struct cache *c, struct span key, struct span type)
 {
+	uint32_t n = 0;
+	size_t size;
 	struct cached *e;
+	char *bytes;
 
-	if (!array_grow(&c->list, &c->cap, c->n, sizeof(struct cached *)) || (e = take(c, sizeof *e + key.size + type.size)) == NULL)
+	if (c->fold != NULL)
+		fold_fields(c->fold, &n);
+	size = sizeof *e + n * sizeof e->values[0] + key.size + type.size;
+	if (!array_grow(&c->list, &c->cap, c->n, sizeof(struct cached *)) || (e = take(c, size)) == NULL)
 		return NULL;
 	*e = (struct cached){.number = (uint32_t)c->n, .key_size = (uint32_t)key.size,
 	                     .type_size = (uint16_t)type.size, .typed = type.text != NULL};
-	if (c->fold != NULL && !state_init(&e->state, c->fold))
-		return NULL;
+	if (c->fold != NULL)
+		state_place(&e->state, c->fold, e->values);
+	bytes = (char *)(e->values + n);
 	if (key.size > 0)
-		memcpy(e->bytes, key.text, key.size);
+		memcpy(bytes, key.text, key.size);
 	if (type.size > 0)
-		memcpy(e->bytes + key.size, type.text, type.size);
+		memcpy(bytes + key.size, type.text, type.size);
 	c->list[c->n++] = e;
-	c->cost += sizeof *e + key.size + type.size + e->state.fields.n * sizeof *e->state.fields.values;
+	c->cost += size;
 	return e;
 }
 
@@ -134,16 +144,8 @@ void cache_prefetch_entry(const struct cache *c, uint64_t hash)
 
 	if (e == NULL)
 		return;
-	__builtin_prefetch(e);
-	__builtin_prefetch((const char *)e + LINE);
-}
-
-void cache_prefetch_values(const struct cache *c, uint64_t hash)
-{
-	const struct cached *e = likely(c, hash);
-
-	if (e != NULL && e->state.fields.values != NULL)
-		__builtin_prefetch(e->state.fields.values);
+	for (size_t at = 0; at < ENTRY_BYTES; at += LINE)
+		__builtin_prefetch((const char *)e + at);
 }
 
 void cache_prefetch_texts(const struct cache *c, uint64_t hash)

@@ -18,17 +18,22 @@ struct cached {
 	bool stored;            /* the model has it */
 	bool changed;           /* since the last commit */
 	bool asked;             /* a question about it is under way */
-	char bytes[];           /* key, type */
+	struct value values[];  /* of state.fields; behind them key and type */
 };
+
+static inline const char *cached_bytes(const struct cached *c)
+{
+	return (const char *)(c->values + c->state.fields.n);
+}
 
 static inline struct span cached_key(const struct cached *c)
 {
-	return (struct span){c->bytes, c->key_size};
+	return (struct span){cached_bytes(c), c->key_size};
 }
 
 static inline struct span cached_type(const struct cached *c)
 {
-	return (struct span){c->typed ? c->bytes + c->key_size : NULL, c->type_size};
+	return (struct span){c->typed ? cached_bytes(c) + c->key_size : NULL, c->type_size};
 }
 
 struct cache_block;
@@ -59,10 +64,9 @@ struct cached *cache_get(struct cache *c, struct span key, struct span type, boo
 uint64_t cache_hash(struct span key, struct span type);
 struct cached *cache_get_hashed(struct cache *c, uint64_t hash, struct span key, struct span type, bool *made);
 
-/* Have near what a cache_get for a hash will look at: first this, then that, then the values of its state, last their texts. */
+/* Have near what a cache_get for a hash will look at: first this, then that, last the texts of its state. */
 void cache_prefetch_slot(const struct cache *c, uint64_t hash);
 void cache_prefetch_entry(const struct cache *c, uint64_t hash);
-void cache_prefetch_values(const struct cache *c, uint64_t hash);
 void cache_prefetch_texts(const struct cache *c, uint64_t hash);
 
 /* Give a state the packed one that the model has. False: malformed, or memory ran out. */

@@ -5,10 +5,7 @@
 #include "base/bytes.h"
 #include "base/error.h"
 
-enum {
-	FOUND_MAX = 4096,  /* states that one snapshot is used for */
-	CHANGE_BYTES = 96, /* that a change is likely to take */
-};
+enum { FOUND_MAX = 4096 }; /* states that one snapshot is used for */
 
 /* ---- reading ---- */
 
@@ -87,40 +84,40 @@ void changes_release(struct changes *c)
 {
 	free(c->states.list);
 	free(c->index.list);
-	buf_free(&c->bytes);
+	arena_free(&c->bytes);
+	buf_free(&c->change);
 	buf_free(&c->before);
 	buf_free(&c->after);
 	*c = (struct changes){0};
 }
 
-/* Note a change whose key begins at `at` in the bytes and has key_size of them; the rest is its value. */
-static bool note(struct changes *c, struct change_list *l, size_t at, size_t key_size, bool remove, bool fresh)
+/* Note the change at hand, of whose bytes key_size are the key. */
+static bool note(struct changes *c, struct change_list *l, size_t key_size, bool remove, bool fresh)
 {
-	struct change *change;
+	const uint8_t *bytes = c->change.failed ? NULL : arena_copy(&c->bytes, c->change.data, c->change.size);
 	uint8_t first[8] = {0};
 
-	if (c->bytes.failed || !array_grow(&l->list, &l->cap, l->n, sizeof *l->list))
+	if (bytes == NULL || !array_grow(&l->list, &l->cap, l->n, sizeof *l->list))
 		return false;
-	memcpy(first, c->bytes.data + at, key_size < sizeof first ? key_size : sizeof first);
-	change = &l->list[l->n++];
-	*change = (struct change){.prefix = get64be(first), .at = at, .key_size = (uint32_t)key_size,
-	                          .value_size = (uint32_t)(c->bytes.size - at - key_size), .remove = remove, .fresh = fresh};
+	memcpy(first, bytes, key_size < sizeof first ? key_size : sizeof first);
+	l->list[l->n++] = (struct change){.prefix = get64be(first), .key = bytes, .key_size = (uint32_t)key_size,
+	                                  .value_size = (uint32_t)(c->change.size - key_size), .remove = remove, .fresh = fresh};
 	return true;
 }
 
 /* Note that the index loses or gains an entry. */
 static bool note_index(struct changes *c, const struct buf *field, const struct key *key, bool remove)
 {
-	size_t at = c->bytes.size;
 	uint8_t size[2];
 
-	buf_put(&c->bytes, field->data, field->size);
-	buf_put(&c->bytes, key->bytes, key->size);
+	c->change.size = 0;
+	buf_put(&c->change, field->data, field->size);
+	buf_put(&c->change, key->bytes, key->size);
 	if (!remove) {
 		put16(size, (uint16_t)field->size);
-		buf_put(&c->bytes, size, sizeof size);
+		buf_put(&c->change, size, sizeof size);
 	}
-	return note(c, &c->index, at, field->size + key->size, remove, !remove);
+	return note(c, &c->index, field->size + key->size, remove, !remove);
 }
 
 /* What the index has for a field of a state; nothing where there is no state. */
@@ -168,51 +165,51 @@ static int change_index(struct model *m, struct changes *c, const struct key *ke
 	return status;
 }
 
-/* Note the change of a state; packed: what it is now, NULL: nothing. */
-static int change_state(struct model *m, struct changes *changes, const struct cached *e, struct kv_bytes packed, struct evs_error *err)
+/* Note the change of a state, whose new bytes are put behind its key; gone: there are none. */
+static int change_state(struct model *m, struct changes *changes, const struct cached *e, const struct key *key, bool gone,
+                        struct evs_error *err)
 {
-	struct span key = cached_key(e), type = cached_type(e);
-	size_t at = changes->bytes.size;
 	struct kv_bytes before = {NULL, 0};
 	uint32_t indexes = 0;
-	struct key k;
 	int status;
 
-	key_encode(&k, key, type);
-	buf_put(&changes->bytes, k.bytes, k.size);
-	if (packed.data != NULL && k.size == KEY_MAX)
-		key_put_whole(&changes->bytes, key, type);
-	buf_put(&changes->bytes, packed.data, packed.size);
-	if (!note(changes, &changes->states, at, k.size, packed.data == NULL, !e->stored))
+	if (!note(changes, &changes->states, key->size, gone, !e->stored))
 		return error_nomem(err);
 	if (m->fold != NULL)
 		fold_indexes(m->fold, &indexes);
 	if (indexes == 0)
 		return EVS_OK;
-	status = model_find(m, key, type, &before, err);
+	status = model_find(m, cached_key(e), cached_type(e), &before, err);
 	if (status == EVS_END)
 		before.data = NULL;
 	else if (status != EVS_OK)
 		return status;
-	return change_index(m, changes, &k, before, &e->state, err);
+	return change_index(m, changes, key, before, &e->state, err);
 }
 
 /* Work out what one state changes. */
-static int gather_one(struct model *m, struct cache *cache, struct cached *e, struct changes *changes, struct buf *packed,
-                      struct evs_error *err)
+static int gather_one(struct model *m, struct cache *cache, struct cached *e, struct changes *changes, struct evs_error *err)
 {
-	struct kv_bytes now = {e->packed, e->packed_size};
+	bool gone = m->fold != NULL ? !e->state.exists : e->packed == NULL;
+	struct buf *change = &changes->change;
+	struct key key;
+	size_t start;
 
-	if (m->fold != NULL && e->state.exists) {
-		packed->size = 0;
-		if (!state_encode(&e->state, packed))
-			return error_nomem(err);
-		now = (struct kv_bytes){packed->data, packed->size};
-		cache_weigh(cache, e, packed->size);
-	}
-	if (now.data == NULL && !e->stored)
+	if (gone && !e->stored)
 		return EVS_OK;
-	return change_state(m, changes, e, now, err);
+	key_encode(&key, cached_key(e), cached_type(e));
+	change->size = 0;
+	buf_put(change, key.bytes, key.size);
+	if (!gone && key.size == KEY_MAX)
+		key_put_whole(change, cached_key(e), cached_type(e));
+	start = change->size;
+	if (!gone && m->fold == NULL)
+		buf_put(change, e->packed, e->packed_size);
+	else if (!gone && !state_encode(&e->state, change))
+		return error_nomem(err);
+	if (!gone && m->fold != NULL)
+		cache_weigh(cache, e, change->size - start);
+	return change_state(m, changes, e, &key, gone, err);
 }
 
 static int by_key(const void *a, const void *b)
@@ -227,34 +224,42 @@ static int by_key(const void *a, const void *b)
 	return order != 0 ? order : (x->key_size > y->key_size) - (x->key_size < y->key_size);
 }
 
-/* Now that the bytes stay where they are: say where each key is, and sort. */
-static void sort(struct changes *c, struct change_list *l)
+static void sort(struct change_list *l)
 {
-	for (size_t i = 0; i < l->n; i++)
-		l->list[i].key = c->bytes.data + l->list[i].at;
 	if (l->n > 1)
 		qsort(l->list, l->n, sizeof *l->list, by_key);
 }
 
-int model_gather(struct model *m, struct cache *cache, struct changes *changes, struct evs_error *err)
+/* Forget the changes of before, and have room for those of the states. */
+static bool begin_changes(struct changes *c, const struct cache *cache)
 {
-	struct buf packed = {0};
-	int status = EVS_OK;
+	struct change *list;
 	size_t n = 0;
 
-	changes->states.n = changes->index.n = 0;
-	changes->bytes.size = 0;
+	c->states.n = c->index.n = 0;
+	c->bytes.limit = SIZE_MAX / 2;
+	arena_reset(&c->bytes);
 	for (size_t i = 0; i < cache->n; i++)
 		n += cache->list[i]->changed;
-	if (!buf_room(&changes->bytes, n * CHANGE_BYTES))
-		return error_nomem(err);
+	if (n <= c->states.cap)
+		return true;
+	if ((list = realloc(c->states.list, n * sizeof *list)) == NULL)
+		return false;
+	c->states.list = list;
+	c->states.cap = n;
+	return true;
+}
+
+int model_gather(struct model *m, struct cache *cache, struct changes *changes, struct evs_error *err)
+{
+	int status = begin_changes(changes, cache) ? EVS_OK : error_nomem(err);
+
 	for (size_t i = 0; i < cache->n && status == EVS_OK; i++)
 		if (cache->list[i]->changed)
-			status = gather_one(m, cache, cache->list[i], changes, &packed, err);
-	buf_free(&packed);
+			status = gather_one(m, cache, cache->list[i], changes, err);
 	model_pause(m);
-	sort(changes, &changes->states);
-	sort(changes, &changes->index);
+	sort(&changes->states);
+	sort(&changes->index);
 	return status;
 }
 

@@ -44,7 +44,8 @@ struct change_list {
 /* Changes, by key. */
 struct changes {
 	struct change_list states, index;
-	struct buf bytes;
+	struct arena bytes;       /* of keys and values */
+	struct buf change;        /* the one at hand: its key, its value */
 	struct buf before, after; /* the fields of a state at hand */
 };
 

@@ -16,8 +16,7 @@
 /* A change of a key. */
 struct change {
 	uint64_t prefix;    /* the key's first bytes, for sorting */
-	const uint8_t *key; /* in the bytes of struct changes; the value is behind it */
-	size_t at;          /* where in them */
+	const uint8_t *key; /* the value is behind it */
 	uint32_t key_size, value_size;
 	bool remove, fresh; /* take the key away, which is there; put one that is not there */
 };

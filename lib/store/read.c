@@ -16,7 +16,7 @@
 
 enum {
 	WORKERS_MAX = 16,
-	SLOTS_A_WORKER = 3,
+	SLOTS_A_WORKER = 2,
 	WORTH_THREADS = 3000, /* events to look at in the pieces at hand: more are shared out */
 	FRAME_EVENTS = 32,    /* what looking up one event is worth */
 };
