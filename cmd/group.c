@@ -24,7 +24,7 @@ struct group_args {
 
 static const struct option options[] = {
 	{0, "to", "start|end|POS|TIME", OPTION_TEXT, ARG(to), 0, NULL,
-	 "where the group goes on: at the first event, behind the newest, behind position POS, at the first event that the store got at TIME or later"},
+	 "where the group goes on: at the first event, behind the newest, behind position POS, at the first event that the store got after TIME"},
 	{0, "dry-run", NULL, OPTION_FLAG, ARG(dry_run), 0, NULL, "only say what reset would do"},
 	{0, "format", SHEET_FORMATS, OPTION_CHOICE, ARG(format), 0, NULL, "of list: lines of JSON, a table (the default on a terminal), or CSV"},
 };
