@@ -24,7 +24,7 @@ struct group_args {
 
 static const struct option options[] = {
 	{0, "to", "start|end|POS|TIME", OPTION_TEXT, ARG(to), 0, NULL,
-	 "where the group goes on: at the first event, behind the newest, behind position POS, at the first event that the store got after TIME"},
+	 "where the group goes on: at the first event, behind the newest, behind position POS, at the first event that the store got at TIME or later"},
 	{0, "dry-run", NULL, OPTION_FLAG, ARG(dry_run), 0, NULL, "only say what reset would do"},
 	{0, "format", SHEET_FORMATS, OPTION_CHOICE, ARG(format), 0, NULL, "of list: lines of JSON, a table (the default on a terminal), or CSV"},
 };
@@ -172,13 +172,43 @@ static int prepare_reset(void *context, const struct operands *given)
 	return message_usage("option '--to' needs start, end, a position or a time, not '%s'", args->to);
 }
 
+/* When the store got the event at a position. */
+static int recorded_at(struct evs_store *store, uint64_t position, int64_t *us, struct evs_error *err)
+{
+	const struct evs_selector one = {.from = position, .to = position};
+	struct evs_read *r = NULL;
+	struct evs_event event;
+	int status = evs_read_new(store, &one, &r, err);
+
+	if (status == EVS_OK && (status = evs_read_next(r, &event, err)) == EVS_OK)
+		*us = event.recorded_us;
+	evs_read_free(r);
+	return status;
+}
+
+/* The last position that the store got before a moment: recordedAt never goes back. */
+static int find_before(struct evs_store *store, int64_t us, uint64_t *position, struct evs_error *err)
+{
+	uint64_t low = 0, high, middle;
+	int64_t at = 0;
+	int status = evs_last_position(store, &high, err);
+
+	while (status == EVS_OK && low < high) {
+		middle = low + (high - low + 1) / 2;
+		status = recorded_at(store, middle, &at, err);
+		if (at < us)
+			low = middle;
+		else
+			high = middle - 1;
+	}
+	*position = low;
+	return status;
+}
+
 /* The position behind which the group is to go on. */
 static int find_position(struct evs_store *store, const char *to, uint64_t *position, struct evs_error *err)
 {
-	const struct evs_selector until = {.as_of = to, .last = 1, .has_last = true};
-	struct evs_read *r = NULL;
-	struct evs_event event;
-	int status;
+	int64_t ns;
 
 	if (value_number(to, position))
 		return EVS_OK;
@@ -187,11 +217,8 @@ static int find_position(struct evs_store *store, const char *to, uint64_t *posi
 		return EVS_OK;
 	if (strcmp(to, "end") == 0)
 		return evs_last_position(store, position, err);
-	status = evs_read_new(store, &until, &r, err);
-	if (status == EVS_OK && (status = evs_read_next(r, &event, err)) == EVS_OK)
-		*position = event.position;
-	evs_read_free(r);
-	return status == EVS_END ? EVS_OK : status;
+	moment_parse_option(to, moment_now_us() * 1000, false, &ns);
+	return find_before(store, ns / 1000 + (ns % 1000 > 0), position, err);
 }
 
 static int run_reset(void *context, struct evs_store *store, const struct operands *given)

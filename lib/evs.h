@@ -637,7 +637,7 @@ struct evs_group {
 	uint64_t position;         /* every event up to it is done with, but for those that wait */
 	uint64_t first_unfinished; /* the oldest event that is not done with: one that waits, or position + 1; 0: none */
 	uint64_t lag_events;       /* events behind position */
-	int64_t lag_us;            /* how long the oldest of those has been there */
+	int64_t lag_us;            /* how long first_unfinished has been there */
 	uint64_t handled, retried, dead, emitted, waiting, parked; /* events; see struct evs_consume_result */
 	uint64_t letters;          /* of its dead letters that are there */
 	uint64_t stuck;            /* the event that stopped it; 0: none */

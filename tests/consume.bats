@@ -120,6 +120,22 @@ letters() {
 	is "$(letters)" 4
 }
 
+@test "--on-failure park with --batch: what comes behind in the same batch is parked too" {
+	orders 9
+	consume 4 g --on-failure park --max-retries 0 --batch 9 -- sh -c 'cat >in.$$; ! grep -q "\"data\":1," in.$$ && cat in.$$ >>done'
+	is "$(jq .data done | sort -n | paste -sd' ')" '2 3 5 6 8 9'
+	is "$(of g '[.parked,.handled,.lag]')" '[3,6,0]'
+}
+
+@test "the environment is of this event alone" {
+	echo '{"eventType":"a"}' | evs append a.evs
+	export EVS_STREAM=outer EVS_CAUSATION_ID=outer EVS_MINE=kept EVS_POSITION=77
+	consume 0 g -- sh -c 'echo "$EVS_STREAM,$EVS_CAUSATION_ID,$EVS_MINE,$EVS_POSITION"'
+	out_is ',,kept,1'
+	consume 0 h --lines -- sh -c 'while read -r x; do echo "$EVS_GROUP,$EVS_POSITION," >&2; echo ok; done'
+	err_is 'h,,'
+}
+
 @test "--batch gives several events, and finds the one that makes it fail" {
 	orders 50
 	consume 4 g --batch 20 --max-retries 1 --initial-delay 10ms -- sh -c 'cat >in.$$; ! grep -q "\"data\":33," in.$$ && cat in.$$ >>done'
@@ -225,6 +241,20 @@ letters() {
 	[ "$(wc -l <log)" -le 75 ] || fail "$(wc -l <log) deliveries of 60"
 }
 
+@test "members that wait for their handlers beside others sleep" {
+	orders 4
+	local i pids=() ticks
+	for i in 1 2; do
+		"$EVS_BIN/evs" consume a.evs g -- sh -c 'echo >>log; sleep 1.5' 3>&- &
+		pids+=($!)
+	done
+	wait_for lines_in log 2
+	sleep 1
+	ticks=$(cat "/proc/${pids[0]}/stat" "/proc/${pids[1]}/stat" | awk '{ n += $14 + $15 } END { print n }')
+	wait "${pids[@]}"
+	[ "$ticks" -lt 60 ] || fail "they used $ticks ticks in a second"
+}
+
 @test "a member that is killed takes its handler along, before another has the event" {
 	orders 1
 	"$EVS_BIN/evs" consume a.evs g -- sh -c 'echo $$ >>began; exec sleep 30' 3>&- &
@@ -266,6 +296,11 @@ letters() {
 	is "$(of h .position)" 5
 	ran 0 evs group a.evs reset h --to 2026-01-01
 	is "$(of h .position)" 0
+	# At a time: the first event that was recorded then or later.
+	ran 0 evs group a.evs reset h --to "$(evs cat a.evs --from 3 --limit 1 | jq -r .recordedAt)"
+	is "$(evs consume a.evs h | jq .data | head -1)" "$(evs cat a.evs | jq -s '. as $all | map(select(.recordedAt >= $all[2].recordedAt))[0].data')"
+	ran 0 evs group a.evs reset h --to "$(date -d tomorrow +%F)"
+	is "$(of h .position)" 5
 	ran 2 evs group a.evs reset g --to nowhere
 	ran 2 evs group a.evs reset g
 	ran 1 evs group a.evs show none

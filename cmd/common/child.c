@@ -5,21 +5,19 @@
 #include <limits.h>
 #include <poll.h>
 #include <signal.h>
-#include <spawn.h>
 #include <string.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
 #include "base/moment.h"
+#include "base/spawn.h"
 #include "common/message.h"
 #include "common/output.h"
 #include "common/signals.h"
 
 #define READ_BYTES 65536
 #define MS ((int64_t)1000000)
-
-extern char **environ;
 
 void child_how(int wait_status, char text[CHILD_HOW])
 {
@@ -37,25 +35,10 @@ bool child_succeeded(int wait_status)
 /* Start a command with `in` as its standard input, and `out` as its output where that is not -1. group: in one of its own. */
 static pid_t start(char *const *argv, int in, int out, bool group)
 {
-	posix_spawn_file_actions_t files;
-	posix_spawnattr_t attributes;
-	sigset_t defaults;
+	const struct spawn_options options = {.argv = argv, .in = in, .out = out, .error = -1, .group = group};
 	pid_t pid = -1;
-	int failure;
+	int failure = spawn_command(&options, &pid);
 
-	posix_spawn_file_actions_init(&files);
-	posix_spawnattr_init(&attributes);
-	posix_spawn_file_actions_adddup2(&files, in, STDIN_FILENO);
-	if (out >= 0)
-		posix_spawn_file_actions_adddup2(&files, out, STDOUT_FILENO);
-	sigemptyset(&defaults);
-	sigaddset(&defaults, SIGPIPE); /* which the tool ignores */
-	posix_spawnattr_setsigdefault(&attributes, &defaults);
-	posix_spawnattr_setpgroup(&attributes, 0);
-	posix_spawnattr_setflags(&attributes, (short)(POSIX_SPAWN_SETSIGDEF | (group ? POSIX_SPAWN_SETPGROUP : 0)));
-	failure = posix_spawnp(&pid, argv[0], &files, &attributes, argv, environ);
-	posix_spawn_file_actions_destroy(&files);
-	posix_spawnattr_destroy(&attributes);
 	if (failure == 0)
 		return pid;
 	message_print("cannot run '%s': %s", argv[0], strerror(failure));

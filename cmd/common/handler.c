@@ -3,13 +3,13 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
-#include <spawn.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include "base/moment.h"
+#include "base/spawn.h"
 #include "common/child.h"
 #include "common/message.h"
 
@@ -152,31 +152,6 @@ void handlers_reap(struct handler *list, size_t n)
 
 /* ---- starting one ---- */
 
-static int spawn(struct handler *h, char *const *argv, char *const *environment, int in, int out, int error)
-{
-	posix_spawn_file_actions_t files;
-	posix_spawnattr_t attributes;
-	sigset_t set;
-	int failure;
-
-	posix_spawn_file_actions_init(&files);
-	posix_spawnattr_init(&attributes);
-	posix_spawn_file_actions_adddup2(&files, in, STDIN_FILENO);
-	if (out >= 0)
-		posix_spawn_file_actions_adddup2(&files, out, STDOUT_FILENO);
-	posix_spawn_file_actions_adddup2(&files, error, STDERR_FILENO);
-	sigemptyset(&set);
-	posix_spawnattr_setsigmask(&attributes, &set);
-	sigaddset(&set, SIGPIPE); /* which the tool ignores */
-	posix_spawnattr_setsigdefault(&attributes, &set);
-	posix_spawnattr_setpgroup(&attributes, 0);
-	posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETPGROUP | POSIX_SPAWN_SETSIGDEF | POSIX_SPAWN_SETSIGMASK);
-	failure = posix_spawnp(&h->pid, argv[0], &files, &attributes, argv, environment);
-	posix_spawn_file_actions_destroy(&files);
-	posix_spawnattr_destroy(&attributes);
-	return failure;
-}
-
 /* Give what fits; when all is given, close it. */
 static void give(struct handler *h)
 {
@@ -214,7 +189,8 @@ int handler_start(struct handler *h, char *const *argv, char *const *environment
 	h->out = out[0];
 	h->error = error[0];
 	if (failure == 0)
-		failure = spawn(h, argv, environment, in[0], out[1], error[1]);
+		failure = spawn_command(&(struct spawn_options){.argv = argv, .environment = environment, .in = in[0], .out = out[1],
+		                                                .error = error[1], .group = true}, &h->pid);
 	close_end(&in[0]);
 	close_end(&out[1]);
 	close_end(&error[1]);

@@ -66,16 +66,16 @@ static void put_number(struct buf *b, const char *name, uint64_t value)
 }
 
 /* The fields of the envelope. */
+static const struct {
+	const char *name;
+	enum evs_field field;
+} fields[] = {
+	{"EVS_EVENT_TYPE", EVS_FIELD_TYPE}, {"EVS_EVENT_ID", EVS_FIELD_ID}, {"EVS_TIMESTAMP", EVS_FIELD_TIMESTAMP},
+	{"EVS_STREAM", EVS_FIELD_STREAM}, {"EVS_AGGREGATE_TYPE", EVS_FIELD_AGGREGATE_TYPE}, {"EVS_SOURCE", EVS_FIELD_SOURCE},
+	{"EVS_CORRELATION_ID", EVS_FIELD_CORRELATION}, {"EVS_CAUSATION_ID", EVS_FIELD_CAUSATION},
+};
 static void put_fields(struct environment *e, const struct evs_event *event)
 {
-	static const struct {
-		const char *name;
-		enum evs_field field;
-	} fields[] = {
-		{"EVS_EVENT_TYPE", EVS_FIELD_TYPE}, {"EVS_EVENT_ID", EVS_FIELD_ID}, {"EVS_TIMESTAMP", EVS_FIELD_TIMESTAMP},
-		{"EVS_STREAM", EVS_FIELD_STREAM}, {"EVS_AGGREGATE_TYPE", EVS_FIELD_AGGREGATE_TYPE}, {"EVS_SOURCE", EVS_FIELD_SOURCE},
-		{"EVS_CORRELATION_ID", EVS_FIELD_CORRELATION}, {"EVS_CAUSATION_ID", EVS_FIELD_CAUSATION},
-	};
 	char scratch[EVS_FIELD_SCRATCH];
 	struct span value;
 
@@ -84,9 +84,34 @@ static void put_fields(struct environment *e, const struct evs_event *event)
 			put(&e->text, fields[i].name, value);
 }
 
+/* Whether a variable is one that handlers are given: of an event outside it would mislead. */
 static bool is_own(const char *variable)
 {
-	return strncmp(variable, "EVS_", 4) == 0 && strncmp(variable, "EVS_TEST", 8) != 0;
+	static const char *const others[] = {"EVS_STORE", "EVS_GROUP", "EVS_POSITION", "EVS_ATTEMPT", "EVS_REVISION", "EVS_BATCH", "EVS_LAST_POSITION"};
+	size_t size = strcspn(variable, "=");
+
+	for (size_t i = 0; i < sizeof others / sizeof *others; i++)
+		if (strlen(others[i]) == size && memcmp(others[i], variable, size) == 0)
+			return true;
+	for (size_t i = 0; i < sizeof fields / sizeof *fields; i++)
+		if (strlen(fields[i].name) == size && memcmp(fields[i].name, variable, size) == 0)
+			return true;
+	return false;
+}
+
+/* What goes with an event, or with a batch that begins with it. */
+static void put_work(struct environment *e, const struct evs_work *work, size_t batch, uint64_t last)
+{
+	put_number(&e->text, "EVS_POSITION", work->event.position);
+	put_number(&e->text, "EVS_ATTEMPT", work->attempt);
+	if (batch > 0) {
+		put_number(&e->text, "EVS_BATCH", batch);
+		put_number(&e->text, "EVS_LAST_POSITION", last);
+		return;
+	}
+	put_fields(e, &work->event);
+	if (work->event.revision != 0)
+		put_number(&e->text, "EVS_REVISION", work->event.revision);
 }
 
 char *const *environment_of(struct environment *e, const struct evs_work *work, size_t batch, uint64_t last)
@@ -96,16 +121,8 @@ char *const *environment_of(struct environment *e, const struct evs_work *work, 
 	e->text.size = 0;
 	put(&e->text, "EVS_STORE", (struct span){e->job->path, strlen(e->job->path)});
 	put(&e->text, "EVS_GROUP", (struct span){e->job->group, strlen(e->job->group)});
-	put_number(&e->text, "EVS_POSITION", work->event.position);
-	put_number(&e->text, "EVS_ATTEMPT", work->attempt);
-	if (batch > 0) {
-		put_number(&e->text, "EVS_BATCH", batch);
-		put_number(&e->text, "EVS_LAST_POSITION", last);
-	} else {
-		put_fields(e, &work->event);
-		if (work->event.revision != 0)
-			put_number(&e->text, "EVS_REVISION", work->event.revision);
-	}
+	if (work != NULL)
+		put_work(e, work, batch, last);
 	buf_byte(&e->text, 0);
 	for (char **p = environ; *p != NULL; p++) {
 		if (is_own(*p))

@@ -44,7 +44,7 @@ struct environment {
 	size_t cap;
 };
 
-/* Set EVS_* for an event, or for a batch that begins with it. NULL: memory ran out. Borrowed until the next call. */
+/* Set EVS_* for an event, or for a batch that begins with it; work NULL: for none. NULL: memory ran out. Borrowed until the next call. */
 char *const *environment_of(struct environment *e, const struct evs_work *work, size_t batch, uint64_t last);
 void environment_release(struct environment *e);
 

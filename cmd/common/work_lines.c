@@ -35,11 +35,10 @@ struct lines {
 static int start(struct lines *l, struct evs_error *err)
 {
 	struct environment e = {.job = l->job};
-	const struct evs_work none = {.attempt = 1};
 	char *const *environment;
 	int failure;
 
-	environment = environment_of(&e, &none, l->cap, 0);
+	environment = environment_of(&e, NULL, 0, 0);
 	if (environment == NULL)
 		return error_nomem(err);
 	l->handler.more_input = true;

@@ -4,6 +4,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "base/bytes.h"
+
 bool buf_grow(struct buf *b, size_t more)
 {
 	size_t need, cap;
@@ -61,4 +63,16 @@ bool array_grow(void *array_pointer, size_t *cap, size_t n, size_t element_size)
 	memcpy(array_pointer, &new, sizeof new);
 	*cap = want;
 	return true;
+}
+
+void buf_varint(struct buf *b, uint64_t v)
+{
+	if (buf_room(b, VARINT_MAX))
+		b->size = (size_t)(put_varint(b->data + b->size, v) - b->data);
+}
+
+void buf_sized(struct buf *b, const void *data, size_t size)
+{
+	buf_varint(b, size);
+	buf_put(b, data, size);
 }

@@ -42,6 +42,10 @@ static inline void buf_text(struct buf *b, const char *text)
 	buf_put(b, text, strlen(text));
 }
 
+/* A varint, and bytes with their number as a varint in front (bytes.h reads them). */
+void buf_varint(struct buf *b, uint64_t v);
+void buf_sized(struct buf *b, const void *data, size_t size);
+
 /* printf to the end of b. */
 void buf_printf(struct buf *b, const char *format, ...) __attribute__((format(printf, 2, 3)));
 

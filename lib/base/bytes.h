@@ -51,4 +51,16 @@ static inline const uint8_t *get_varint(const uint8_t *p, const uint8_t *end, ui
 	return NULL;
 }
 
+/* Read bytes with their number as a varint in front; likewise. */
+static inline const uint8_t *get_sized(const uint8_t *p, const uint8_t *end, const uint8_t **data, size_t *size)
+{
+	uint64_t n;
+
+	if ((p = get_varint(p, end, &n)) == NULL || n > (uint64_t)(end - p))
+		return NULL;
+	*data = p;
+	*size = (size_t)n;
+	return p + n;
+}
+
 #endif

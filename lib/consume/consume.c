@@ -300,6 +300,8 @@ int evs_consume_return(struct evs_consume *c, uint64_t ticket, struct evs_error 
 {
 	struct item *item = items_of(&c->items, ticket);
 	struct waiting *w;
+	bool parked;
+	int status;
 
 	if (item == NULL)
 		return error_set(err, EVS_USAGE, 0, "there is no such event in hand");
@@ -316,6 +318,10 @@ int evs_consume_return(struct evs_consume *c, uint64_t ticket, struct evs_error 
 	}
 	if (item->stream != 0 && waits_have(&c->waits, item->slot, item->stream))
 		return fail_behind(c, item, err);
+	if ((status = scan_is_parked(c, item->stream, &parked, err)) != EVS_OK)
+		return status;
+	if (parked)
+		return fail_parked(c, item, err);
 	items_set(&c->items, item, ITEM_KEPT);
 	line_put(&c->items, &c->items.ready, (uint32_t)(item - c->items.list));
 	return EVS_OK;
@@ -395,6 +401,7 @@ static void sooner(int *wait_ms, int than)
 
 int evs_consume_wait(const struct evs_consume *c)
 {
+	const int look_ms = (int)(LOOK_EVERY / MS); /* also for what is overdue: whoever waits has enough in hand */
 	int64_t now = moment_steady_ns(), due;
 	int wait_ms = -1;
 
@@ -404,12 +411,12 @@ int evs_consume_wait(const struct evs_consume *c)
 		sooner(&wait_ms, left(c->done_ns + COMMIT_EVERY - now));
 	if (c->waits.n > 0 && c->waits.look_us != INT64_MAX) {
 		due = c->waits.look_us - moment_now_us();
-		sooner(&wait_ms, due <= 0 ? (int)(LOOK_EVERY / MS) : due > WAIT_MAX_US ? INT32_MAX : left(due * 1000));
+		sooner(&wait_ms, due <= 0 ? look_ms : due > WAIT_MAX_US ? INT32_MAX : left(due * 1000));
 	}
 	if (c->passed)
-		sooner(&wait_ms, left(c->scan_ns + LOOK_EVERY - now));
+		sooner(&wait_ms, now >= c->scan_ns + LOOK_EVERY ? look_ms : left(c->scan_ns + LOOK_EVERY - now));
 	if (c->n_held > 0)
-		sooner(&wait_ms, 2 * (int)(LOOK_EVERY / MS));
+		sooner(&wait_ms, 2 * look_ms);
 	if (c->idle_ns != 0)
 		sooner(&wait_ms, left(c->idle_ns + ADVANCE_AFTER - now));
 	return wait_ms;

@@ -95,6 +95,9 @@ int scan_due(struct evs_consume *c, struct item **item, struct record *record, s
 /* Read an event; *record is borrowed until the next call. */
 int scan_fetch(struct evs_consume *c, uint64_t position, struct record *record, struct evs_error *err);
 
+/* Whether a stream is parked, or will be with the next commit. EVS_OK, or as scan_look. */
+int scan_is_parked(struct evs_consume *c, uint64_t stream, bool *parked, struct evs_error *err);
+
 /* Have `taken` of slots that are held say how far the scan is. */
 void scan_mark(struct evs_consume *c);
 

@@ -136,18 +136,9 @@ int group_get(struct kv_txn *txn, const char *name, struct group *out, struct ev
 
 /* ---- encoding ---- */
 
-static void put(struct buf *b, uint64_t v)
-{
-	if (buf_room(b, VARINT_MAX))
-		b->size = (size_t)(put_varint(b->data + b->size, v) - b->data);
-}
-
 static void put_text(struct buf *b, const char *text)
 {
-	size_t size = text == NULL ? 0 : strlen(text);
-
-	put(b, size);
-	buf_put(b, text, size);
+	buf_sized(b, text, text == NULL ? 0 : strlen(text));
 }
 
 static void put_positions(struct buf *b, const struct group *g)
@@ -155,12 +146,12 @@ static void put_positions(struct buf *b, const struct group *g)
 	uint64_t least = group_position(g);
 	unsigned from = 0;
 
-	put(b, least);
+	buf_varint(b, least);
 	for (unsigned i = 1; i <= GROUP_SLOTS; i++) {
 		if (i < GROUP_SLOTS && g->positions[i] == g->positions[from])
 			continue;
-		put(b, i - from);
-		put(b, g->positions[from] - least);
+		buf_varint(b, i - from);
+		buf_varint(b, g->positions[from] - least);
 		from = i;
 	}
 }
@@ -195,18 +186,18 @@ int group_put(struct kv_txn *txn, const char *name, struct group *g, struct evs_
 	put32(fixed + 1, g->number);
 	buf_put(&b, fixed, sizeof fixed);
 	put_positions(&b, g);
-	put(&b, g->waiting);
-	put(&b, g->parked);
-	put(&b, g->handled);
-	put(&b, g->retried);
-	put(&b, g->dead);
-	put(&b, g->emitted);
-	put(&b, (uint64_t)g->made_us);
-	put(&b, (uint64_t)g->moved_us);
-	put(&b, (uint64_t)g->took_us);
+	buf_varint(&b, g->waiting);
+	buf_varint(&b, g->parked);
+	buf_varint(&b, g->handled);
+	buf_varint(&b, g->retried);
+	buf_varint(&b, g->dead);
+	buf_varint(&b, g->emitted);
+	buf_varint(&b, (uint64_t)g->made_us);
+	buf_varint(&b, (uint64_t)g->moved_us);
+	buf_varint(&b, (uint64_t)g->took_us);
 	for (unsigned i = 0; i <= EVS_DURATIONS; i++)
-		put(&b, g->buckets[i]);
-	put(&b, g->stuck);
+		buf_varint(&b, g->buckets[i]);
+	buf_varint(&b, g->stuck);
 	put_text(&b, g->reason);
 	put_text(&b, g->setup);
 	put_text(&b, g->selectors);

@@ -5,54 +5,29 @@
 
 enum { LETTER_VERSION = 1, FIXED = 1 + 1 + 8, PARKED = 1, KEY = 4 + 8 };
 
-static void put(struct buf *b, uint64_t v)
-{
-	if (buf_room(b, VARINT_MAX))
-		b->size = (size_t)(put_varint(b->data + b->size, v) - b->data);
-}
-
-static void put_bytes(struct buf *b, const void *bytes, size_t size)
-{
-	put(b, size);
-	buf_put(b, bytes, size);
-}
-
 void letter_encode(struct buf *out, const struct letter *l)
 {
 	uint8_t fixed[FIXED] = {LETTER_VERSION, l->parked ? PARKED : 0};
 
 	put64(fixed + 2, l->stream);
 	buf_put(out, fixed, sizeof fixed);
-	put_bytes(out, l->group.text, l->group.size);
-	put(out, l->tries);
-	put_bytes(out, l->list, l->list_size);
-	put_bytes(out, l->edited.text, l->edited.size);
-}
-
-static bool take_bytes(const uint8_t **p, const uint8_t *end, struct span *out)
-{
-	uint64_t size;
-
-	if ((*p = get_varint(*p, end, &size)) == NULL || size > (uint64_t)(end - *p))
-		return false;
-	*out = (struct span){(const char *)*p, size};
-	*p += size;
-	return true;
+	buf_sized(out, l->group.text, l->group.size);
+	buf_varint(out, l->tries);
+	buf_sized(out, l->list, l->list_size);
 }
 
 bool letter_decode(const uint8_t *bytes, size_t size, struct letter *l)
 {
 	const uint8_t *p = bytes + FIXED, *end = bytes + size;
-	struct span list;
+	const uint8_t *group;
 
 	if (size < FIXED || bytes[0] != LETTER_VERSION || bytes[1] > PARKED)
 		return false;
 	*l = (struct letter){.parked = bytes[1] == PARKED, .stream = get64(bytes + 2)};
-	if (!take_bytes(&p, end, &l->group) || (p = get_varint(p, end, &l->tries)) == NULL || !take_bytes(&p, end, &list) ||
-	    !take_bytes(&p, end, &l->edited))
+	if ((p = get_sized(p, end, &group, &l->group.size)) == NULL || (p = get_varint(p, end, &l->tries)) == NULL ||
+	    (p = get_sized(p, end, &l->list, &l->list_size)) == NULL)
 		return false;
-	l->list = (const uint8_t *)list.text;
-	l->list_size = list.size;
+	l->group.text = (const char *)group;
 	return p == end;
 }
 

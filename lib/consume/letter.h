@@ -16,7 +16,6 @@ struct letter {
 	uint64_t tries;        /* that failed; 0: it came behind a parked one */
 	const uint8_t *list;   /* of the tries (tries.h) */
 	size_t list_size;
-	struct span edited;    /* the line that is handled in place of the event; size 0: none */
 };
 
 /* Put it behind out, as the bytes of a dead letter. */

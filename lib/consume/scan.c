@@ -252,12 +252,14 @@ static bool stream_of(const struct evs_consume *c, const struct record *r, uint6
 	return true;
 }
 
-/* Whether a stream is parked; EVS_OK. */
-static int is_parked(struct evs_consume *c, uint64_t stream, bool *parked, struct evs_error *err)
+int scan_is_parked(struct evs_consume *c, uint64_t stream, bool *parked, struct evs_error *err)
 {
 	uint64_t n = 0;
 	int status;
 
+	*parked = false;
+	if (stream == 0 || (c->parked == 0 && c->n_parking == 0))
+		return EVS_OK;
 	*parked = true;
 	for (size_t i = 0; i < c->n_parking; i++)
 		if (c->parking[i] == stream)
@@ -283,7 +285,7 @@ static int take(struct evs_consume *c, unsigned slot, uint64_t stream, const str
 		c->slots[slot].stalled = c->passed = true;
 		return EVS_OK;
 	}
-	if (stream != 0 && (c->parked > 0 || c->n_parking > 0) && (status = is_parked(c, stream, &parked, err)) != EVS_OK)
+	if ((status = scan_is_parked(c, stream, &parked, err)) != EVS_OK)
 		return status;
 	if (stream != 0 && !c->options.together && !waits && !parked && (lane = lane_get(&c->items, stream)) == NULL)
 		return error_nomem(err);

@@ -358,7 +358,7 @@ static void settle_wait(struct evs_consume *c, const struct item *item)
 {
 	struct waiting *w = waits_find(&c->waits, item->slot, item->position);
 
-	if (w != NULL && (item->outcome == OUTCOME_RETRY || item->outcome == OUTCOME_BEHIND)) {
+	if (w != NULL && !item->stale && (item->outcome == OUTCOME_RETRY || item->outcome == OUTCOME_BEHIND)) {
 		w->stored = true;
 		w->taken = false;
 		waits_look(&c->waits);

@@ -4,26 +4,10 @@
 
 enum { REASON_MAX = 1000 };
 
-static void put(struct buf *b, uint64_t v)
-{
-	if (buf_room(b, VARINT_MAX))
-		b->size = (size_t)(put_varint(b->data + b->size, v) - b->data);
-}
-
-static bool take_span(const uint8_t **p, const uint8_t *end, struct span *out)
-{
-	uint64_t size;
-
-	if ((*p = get_varint(*p, end, &size)) == NULL || size > (uint64_t)(end - *p))
-		return false;
-	*out = (struct span){(const char *)*p, size};
-	*p += size;
-	return true;
-}
-
 bool tries_next(const uint8_t **p, const uint8_t *end, struct tried *out)
 {
 	uint64_t at, took, exit_status, signal;
+	const uint8_t *reason, *output;
 
 	if (*p == end || (*p = get_varint(*p, end, &at)) == NULL || (*p = get_varint(*p, end, &took)) == NULL ||
 	    (*p = get_varint(*p, end, &exit_status)) == NULL || (*p = get_varint(*p, end, &signal)) == NULL)
@@ -32,7 +16,11 @@ bool tries_next(const uint8_t **p, const uint8_t *end, struct tried *out)
 	out->took_us = (int64_t)took;
 	out->exit_status = (int)(exit_status & 0xffff) - 1;
 	out->signal = (int)(signal & 0xffff);
-	return take_span(p, end, &out->reason) && take_span(p, end, &out->output);
+	if ((*p = get_sized(*p, end, &reason, &out->reason.size)) == NULL || (*p = get_sized(*p, end, &output, &out->output.size)) == NULL)
+		return false;
+	out->reason.text = (const char *)reason;
+	out->output.text = (const char *)output;
+	return true;
 }
 
 bool tries_valid(const uint8_t *list, size_t size)
@@ -74,14 +62,11 @@ bool tries_add(struct buf *list, int64_t at_us, const struct evs_failure *f)
 		list->size = 0;
 	if (list->size > 0)
 		make_way(list);
-	put(list, (uint64_t)at_us);
-	put(list, f->took_us < 0 ? 0 : (uint64_t)f->took_us);
-	put(list, (uint64_t)(f->exit_status + 1));
-	put(list, (uint64_t)f->signal);
-	put(list, reason);
-	buf_put(list, f->reason, reason);
-	put(list, output);
-	if (output > 0)
-		buf_put(list, f->output + (f->output_size - output), output);
+	buf_varint(list, (uint64_t)at_us);
+	buf_varint(list, f->took_us < 0 ? 0 : (uint64_t)f->took_us);
+	buf_varint(list, (uint64_t)(f->exit_status + 1));
+	buf_varint(list, (uint64_t)f->signal);
+	buf_sized(list, f->reason, reason);
+	buf_sized(list, output == 0 ? NULL : f->output + (f->output_size - output), output);
 	return !list->failed;
 }

@@ -25,7 +25,7 @@ bool tries_add(struct buf *list, int64_t at_us, const struct evs_failure *failur
 /* Read the record at *p and move on. False: there is none, or it is malformed. */
 bool tries_next(const uint8_t **p, const uint8_t *end, struct tried *out);
 
-/* A file's worth of records in bytes of their own: encode with their size in front; decode in place. */
+/* Whether a list is whole. */
 bool tries_valid(const uint8_t *list, size_t size);
 
 #endif

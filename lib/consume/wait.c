@@ -41,13 +41,14 @@ static int decode(struct kv_bytes key, struct kv_bytes value, struct wait *out, 
 int wait_put(struct kv_txn *txn, uint32_t group, const struct wait *w, struct evs_error *err)
 {
 	struct key k = key_of(group, w->slot, w->position);
-	uint8_t head[FIXED + VARINT_MAX] = {WAIT_VERSION};
+	uint8_t head[FIXED] = {WAIT_VERSION};
 	struct buf value = {0};
 	int status;
 
 	put64(head + 1, w->stream);
 	put64(head + 9, (uint64_t)w->due_us);
-	buf_put(&value, head, (size_t)(put_varint(head + FIXED, w->tries) - head));
+	buf_put(&value, head, sizeof head);
+	buf_varint(&value, w->tries);
 	buf_put(&value, w->list, w->list_size);
 	status = value.failed ? error_nomem(err) : kv_put(txn, KV_WAIT, k.bytes, KEY, value.data, value.size, err);
 	buf_free(&value);

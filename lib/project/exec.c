@@ -3,7 +3,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
-#include <spawn.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/wait.h>
@@ -13,6 +12,7 @@
 #include "base/error.h"
 #include "base/hash.h"
 #include "base/moment.h"
+#include "base/spawn.h"
 #include "event/parse.h"
 
 #define READ_BYTES 65536
@@ -21,8 +21,6 @@
 #define QUIET (1000 * MS)   /* without an answer, until its input is closed */
 #define PROMPT (250 * MS)   /* an answer that comes so soon then was waiting for that; a later one was in the making */
 #define GRACE (2000 * MS)   /* that answers may take when all is to stop */
-
-extern char **environ;
 
 struct exec {
 	char *command;
@@ -108,43 +106,13 @@ uint64_t exec_hash(const char *command)
 
 /* ---- the child ---- */
 
-/* Close what the child is not to have. */
-static void close_others(posix_spawn_file_actions_t *files)
-{
-#if defined __GLIBC__ && defined __GLIBC_PREREQ
-#if __GLIBC_PREREQ(2, 34)
-	posix_spawn_file_actions_addclosefrom_np(files, STDERR_FILENO + 1);
-	return;
-#endif
-#endif
-	for (int fd = STDERR_FILENO + 1; fd < 256; fd++)
-		if (fcntl(fd, F_GETFD) >= 0)
-			posix_spawn_file_actions_addclose(files, fd);
-}
-
 /* Run the command with these as its standard input and output. 0, or an errno. */
-static int spawn(struct exec *x, int in, int out)
+static int run(struct exec *x, int in, int out)
 {
-	char *const argv[] = {(char[]){"sh"}, (char[]){"-c"}, x->command, NULL};
-	posix_spawn_file_actions_t files;
-	posix_spawnattr_t attributes;
-	sigset_t set;
-	int failure;
+	char *const argv[] = {(char[]){"/bin/sh"}, (char[]){"-c"}, x->command, NULL};
+	const struct spawn_options options = {.argv = argv, .in = in, .out = out, .error = -1, .group = true, .close = true};
+	int failure = spawn_command(&options, &x->pid);
 
-	posix_spawn_file_actions_init(&files);
-	posix_spawnattr_init(&attributes);
-	posix_spawn_file_actions_adddup2(&files, in, STDIN_FILENO);
-	posix_spawn_file_actions_adddup2(&files, out, STDOUT_FILENO);
-	close_others(&files);
-	sigemptyset(&set);
-	posix_spawnattr_setsigmask(&attributes, &set);
-	sigaddset(&set, SIGPIPE);
-	posix_spawnattr_setsigdefault(&attributes, &set);
-	posix_spawnattr_setpgroup(&attributes, 0);
-	posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETPGROUP | POSIX_SPAWN_SETSIGDEF | POSIX_SPAWN_SETSIGMASK);
-	failure = posix_spawn(&x->pid, "/bin/sh", &files, &attributes, argv, environ);
-	posix_spawn_file_actions_destroy(&files);
-	posix_spawnattr_destroy(&attributes);
 	if (failure != 0)
 		x->pid = 0;
 	return failure;
@@ -159,7 +127,7 @@ static int start(struct exec *x, struct evs_error *err)
 	if (failure == 0 && (fcntl(in[1], F_SETFL, O_NONBLOCK) != 0 || fcntl(out[0], F_SETFL, O_NONBLOCK) != 0))
 		failure = errno;
 	if (failure == 0)
-		failure = spawn(x, in[0], out[1]);
+		failure = run(x, in[0], out[1]);
 	close_end(&in[0]);
 	close_end(&out[1]);
 	x->in = in[1];

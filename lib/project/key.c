@@ -124,11 +124,8 @@ bool key_decode(const uint8_t *key, size_t key_size, const uint8_t *value, size_
 
 void key_put_whole(struct buf *out, struct span key, struct span type)
 {
-	uint8_t size[VARINT_MAX];
-
-	buf_put(out, size, (size_t)(put_varint(size, key.size) - size));
-	buf_put(out, key.text, key.size);
-	buf_put(out, size, (size_t)(put_varint(size, type.text == NULL ? 0 : type.size + 1) - size));
+	buf_sized(out, key.text, key.size);
+	buf_varint(out, type.text == NULL ? 0 : type.size + 1);
 	buf_put(out, type.text, type.size);
 }
 

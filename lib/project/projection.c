@@ -20,39 +20,26 @@ int projection_check_name(const char *name, struct evs_error *err)
 
 /* ---- records ---- */
 
-static void put_number(struct buf *out, uint64_t number)
-{
-	uint8_t bytes[VARINT_MAX];
-
-	buf_put(out, bytes, (size_t)(put_varint(bytes, number) - bytes));
-}
-
-static void put_span(struct buf *out, struct span s)
-{
-	put_number(out, s.size);
-	buf_put(out, s.text, s.size);
-}
-
 static void put_generation(struct buf *out, const struct generation *g)
 {
 	uint8_t fixed[17];
 
-	put_number(out, g->number);
+	buf_varint(out, g->number);
 	if (g->number == 0)
 		return;
 	fixed[0] = (uint8_t)((g->exec ? FLAG_EXEC : 0) | (g->by_stream ? FLAG_BY_STREAM : 0));
 	put64(fixed + 1, g->hash);
 	put64(fixed + 9, (uint64_t)g->ran_us);
 	buf_put(out, fixed, sizeof fixed);
-	put_number(out, g->to);
-	put_number(out, g->checkpoint);
-	put_number(out, g->events);
-	put_number(out, g->dead);
-	put_number(out, g->skipped);
-	put_number(out, g->stuck);
-	put_span(out, g->reason);
-	put_span(out, g->source);
-	put_span(out, g->selectors);
+	buf_varint(out, g->to);
+	buf_varint(out, g->checkpoint);
+	buf_varint(out, g->events);
+	buf_varint(out, g->dead);
+	buf_varint(out, g->skipped);
+	buf_varint(out, g->stuck);
+	buf_sized(out, g->reason.text, g->reason.size);
+	buf_sized(out, g->source.text, g->source.size);
+	buf_sized(out, g->selectors.text, g->selectors.size);
 }
 
 int projection_put(struct kv_txn *txn, const char *name, const struct projection *p, struct evs_error *err)
@@ -73,12 +60,11 @@ int projection_put(struct kv_txn *txn, const char *name, const struct projection
 
 static const uint8_t *get_span(const uint8_t *p, const uint8_t *end, struct span *s)
 {
-	uint64_t size;
+	const uint8_t *bytes;
 
-	if (p == NULL || (p = get_varint(p, end, &size)) == NULL || size > (uint64_t)(end - p))
-		return NULL;
-	*s = (struct span){(const char *)p, size};
-	return p + size;
+	if (p != NULL && (p = get_sized(p, end, &bytes, &s->size)) != NULL)
+		s->text = (const char *)bytes;
+	return p;
 }
 
 static const uint8_t *get_generation(const uint8_t *p, const uint8_t *end, struct generation *g)

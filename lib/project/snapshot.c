@@ -22,13 +22,6 @@ size_t snapshot_key(uint8_t out[SNAPSHOT_KEY_MAX], uint64_t hash, struct span ke
 
 /* ---- values ---- */
 
-static void put_number(struct buf *out, uint64_t number)
-{
-	uint8_t bytes[VARINT_MAX];
-
-	buf_put(out, bytes, (size_t)(put_varint(bytes, number) - bytes));
-}
-
 /* The value: the whole key where it was cut; a version; the place; the state compressed. */
 static int put_value(struct buf *out, const struct zip_dict *dict, struct zip *zip, const struct snapshot *s, bool cut,
                      struct evs_error *err)
@@ -41,10 +34,10 @@ static int put_value(struct buf *out, const struct zip_dict *dict, struct zip *z
 	buf_byte(out, VERSION);
 	put64(moment, (uint64_t)s->place.moment);
 	buf_put(out, moment, sizeof moment);
-	put_number(out, s->place.revision);
-	put_number(out, s->place.covers - s->place.position);
-	put_number(out, s->place.events);
-	put_number(out, s->size);
+	buf_varint(out, s->place.revision);
+	buf_varint(out, s->place.covers - s->place.position);
+	buf_varint(out, s->place.events);
+	buf_varint(out, s->size);
 	if (!buf_room(out, zip_bound(s->size)))
 		return error_nomem(err);
 	size = zip_pack(zip, dict, s->state, s->size, out->data + out->size, out->cap - out->size);

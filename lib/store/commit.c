@@ -164,11 +164,6 @@ struct chunk *commit_spare(struct commit *c)
 	return chunk;
 }
 
-bool commit_open(const struct commit *c)
-{
-	return c->txn != NULL;
-}
-
 bool commit_full(const struct commit *c)
 {
 	return c->n_members >= BATCH_EVENTS || c->bytes >= BATCH_BYTES;

@@ -47,7 +47,6 @@ int commit_chunk(struct commit *c, struct chunk *chunk, struct evs_error *err);
 
 /* Whether the batch is as large as it should get. */
 bool commit_full(const struct commit *c);
-bool commit_open(const struct commit *c);
 
 /* Commit the batch, durably, and give receipts. last: nothing follows soon. Nothing open: EVS_OK. */
 int commit_end(struct commit *c, bool last, struct evs_error *err);

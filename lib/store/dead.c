@@ -35,17 +35,6 @@ int dead_put(struct kv_txn *txn, struct store_state *state, const struct dead *d
 	return status;
 }
 
-int dead_replace(struct kv_txn *txn, uint64_t number, const struct dead *d, struct evs_error *err)
-{
-	struct store_key key = store_key(number);
-	struct buf value = {0};
-	int status = !encode(&value, d) ? error_nomem(err) :
-	                                  kv_put(txn, KV_DEAD, key.bytes, sizeof key.bytes, value.data, value.size, err);
-
-	buf_free(&value);
-	return status;
-}
-
 bool dead_decode(struct kv_bytes value, struct dead *d)
 {
 	const uint8_t *p = value.data, *end = p + value.size;
@@ -63,22 +52,4 @@ bool dead_decode(struct kv_bytes value, struct dead *d)
 	d->bytes = p + reason;
 	d->size = (size_t)(end - p) - reason;
 	return true;
-}
-
-int dead_get(struct kv_txn *txn, uint64_t number, struct dead *d, struct evs_error *err)
-{
-	struct store_key key = store_key(number);
-	struct kv_bytes value;
-	int status = kv_get(txn, KV_DEAD, key.bytes, sizeof key.bytes, &value, err);
-
-	if (status == EVS_OK && !dead_decode(value, d))
-		return error_set(err, EVS_CORRUPT, 0, "dead letter %llu is damaged", (unsigned long long)number);
-	return status;
-}
-
-int dead_delete(struct kv_txn *txn, uint64_t number, struct evs_error *err)
-{
-	struct store_key key = store_key(number);
-
-	return kv_delete(txn, KV_DEAD, key.bytes, sizeof key.bytes, err);
 }

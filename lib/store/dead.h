@@ -23,16 +23,7 @@ struct dead {
 /* Put a dead letter; its number is state->next_dead, which moves on. */
 int dead_put(struct kv_txn *txn, struct store_state *state, const struct dead *d, struct evs_error *err);
 
-/* Replace the dead letter of a number. */
-int dead_replace(struct kv_txn *txn, uint64_t number, const struct dead *d, struct evs_error *err);
-
 /* Read what a KV_DEAD record holds; *d borrows it. False: it is malformed. */
 bool dead_decode(struct kv_bytes value, struct dead *d);
-
-/* EVS_OK with *d borrowed as what kv_get returns; EVS_END: there is none; EVS_CORRUPT, EVS_IO. */
-int dead_get(struct kv_txn *txn, uint64_t number, struct dead *d, struct evs_error *err);
-
-/* EVS_OK, EVS_END: there is none; EVS_FULL, EVS_IO. */
-int dead_delete(struct kv_txn *txn, uint64_t number, struct evs_error *err);
 
 #endif

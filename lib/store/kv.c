@@ -27,7 +27,7 @@ static const char *const table_names[KV_TABLES] = {
 	[KV_META] = NULL,  [KV_TAIL] = "tail", [KV_RECENT] = "recent", [KV_SEGMENT] = "segment",
 	[KV_RUN] = "run",  [KV_NAME] = "name", [KV_DICT] = "dict",     [KV_DEAD] = "dead",
 	[KV_PROJECTION] = "projection", [KV_SNAPSHOT] = "snapshot",
-	[KV_GROUP] = "group", [KV_WAIT] = "wait", [KV_PARKED] = "parked", [KV_DEAD_LOG] = "deadlog",
+	[KV_GROUP] = "group", [KV_WAIT] = "wait", [KV_PARKED] = "parked",
 };
 
 struct kv {
@@ -615,13 +615,6 @@ int kv_copy(struct kv *kv, int fd, struct evs_error *err)
 	int rc = mdb_env_copyfd2(kv->env, fd, MDB_CP_COMPACT);
 
 	return rc == 0 ? EVS_OK : fail(err, rc, "copy the store");
-}
-
-uint64_t kv_version(struct kv *kv)
-{
-	MDB_envinfo info;
-
-	return mdb_env_info(kv->env, &info) == 0 ? info.me_last_txnid : 0;
 }
 
 void kv_notify(const struct kv *kv)

@@ -17,7 +17,7 @@
 /* KV_TABLES and above: tables of kv_table_open. */
 enum kv_table {
 	KV_META, KV_TAIL, KV_RECENT, KV_SEGMENT, KV_RUN, KV_NAME, KV_DICT, KV_DEAD, KV_PROJECTION, KV_SNAPSHOT,
-	KV_GROUP, KV_WAIT, KV_PARKED, KV_DEAD_LOG, KV_TABLES
+	KV_GROUP, KV_WAIT, KV_PARKED, KV_TABLES
 };
 
 struct kv;
@@ -112,9 +112,6 @@ void kv_trim(const struct kv *kv, uint64_t most);
 
 /* Write a consistent copy of the file to fd while others write. */
 int kv_copy(struct kv *kv, int fd, struct evs_error *err);
-
-/* A number that grows with every commit to the file. */
-uint64_t kv_version(struct kv *kv);
 
 /* Tell who watches the file that a commit is visible. */
 void kv_notify(const struct kv *kv);

@@ -5,10 +5,10 @@
 
 #include "base/bytes.h"
 #include "base/error.h"
+#include "store/dead.h"
 
 enum {
 	IDS_MAX = 16 << 20,  /* ids in memory at a time */
-	DEAD_VERSION = 1, DEAD_HEAD = 10,
 };
 
 static const char *const kinds[VERIFY_KINDS] = {
@@ -128,20 +128,10 @@ static int check_dictionary(struct verify *v)
 	return status == EVS_OK ? EVS_OK : verify_unreadable(v, status, "the dictionary");
 }
 
-static bool dead_letter_ok(struct kv_bytes value)
-{
-	const uint8_t *p = value.data, *end = p + value.size;
-	uint64_t line, reason;
-
-	if (value.size < DEAD_HEAD || p[0] != DEAD_VERSION || p[1] == 0)
-		return false;
-	return (p = get_varint(p + DEAD_HEAD, end, &line)) != NULL && (p = get_varint(p, end, &reason)) != NULL &&
-	       reason <= (uint64_t)(end - p);
-}
-
 static int check_dead_letters(struct verify *v)
 {
 	struct kv_bytes key = {NULL, 0}, value;
+	struct dead letter;
 	struct kv_cursor *c;
 	int status = kv_cursor_open(v->txn, KV_DEAD, &c, v->err);
 
@@ -153,7 +143,7 @@ static int check_dead_letters(struct verify *v)
 			verify_report(v, VERIFY_DEAD_LETTER, 0, "a dead letter has the number %llu, the next is to get %llu",
 			              (unsigned long long)number,
 			              (unsigned long long)v->begun.next_dead);
-		if (!dead_letter_ok(value))
+		if (!dead_decode(value, &letter))
 			verify_report(v, VERIFY_DEAD_LETTER, 0, "dead letter %llu is damaged", (unsigned long long)number);
 	}
 	kv_cursor_close(c);

@@ -96,7 +96,7 @@ static void tries_are_kept(void **state)
 
 static void letters_come_back(void **state)
 {
-	const struct letter l = {.group = {"mail", 4}, .stream = 9, .parked = true, .tries = 3, .list = (const uint8_t *)"", .edited = {"{}", 2}};
+	const struct letter l = {.group = {"mail", 4}, .stream = 9, .parked = true, .tries = 3, .list = (const uint8_t *)"xyz", .list_size = 3};
 	struct letter back;
 	struct buf b = {0};
 
@@ -107,7 +107,8 @@ static void letters_come_back(void **state)
 	assert_int_equal(back.stream, 9);
 	assert_int_equal(back.tries, 3);
 	assert_memory_equal(back.group.text, "mail", 4);
-	assert_int_equal(back.edited.size, 2);
+	assert_int_equal(back.list_size, 3);
+	assert_memory_equal(back.list, "xyz", 3);
 	for (size_t size = 0; size < b.size; size++)
 		assert_false(letter_decode(b.data, size, &back));
 	buf_free(&b);
