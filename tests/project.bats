@@ -1334,3 +1334,23 @@ reference() {
 	assert any(len(str(v)) > 25 for l in open("got") for v in json.loads(l)["state"].values())
 	END
 }
+
+@test "keys that begin alike, or are empty, are states of their own" {
+	printf '%s\n' 'key .data.a' 'on "x" key substr(.data.a, 0, 1) { n += 1 }' >part.fold
+	printf '%s\n' 'key .data.a' 'on "x" key .data.b { n += 1 }' >other.fold
+	echo '{"eventType":"x","data":{"a":"zz","b":"zz"}}' | evs append a.evs
+	quiet evs project a.evs run part --fold part.fold
+	quiet evs project a.evs run other --fold other.fold
+	for i in 1 2 3 4 5 6; do
+		echo "{\"eventType\":\"x\",\"data\":{\"a\":\"k$i\",\"b\":\"k\"}}"
+		echo "{\"eventType\":\"x\",\"data\":{\"a\":\"\",\"b\":\"e$((i % 2))\"}}"
+	done | evs append a.evs
+	quiet evs project a.evs run part --fold part.fold
+	quiet evs project a.evs run other --fold other.fold
+	is "$(evs project a.evs show part | paste -sd' ')" '{"key":"","state":{"n":6}} {"key":"k","state":{"n":6}} {"key":"z","state":{"n":1}}'
+	is "$(evs project a.evs show other | paste -sd' ')" \
+		'{"key":"e0","state":{"n":3}} {"key":"e1","state":{"n":3}} {"key":"k","state":{"n":6}} {"key":"zz","state":{"n":1}}'
+	# From nothing, too.
+	quiet evs project a.evs run again --fold part.fold
+	is "$(evs project a.evs show again)" "$(evs project a.evs show part)"
+}

@@ -181,6 +181,12 @@ struct cached *advance_state(struct advance *a, uint64_t hash, struct span key, 
 	return *status == EVS_OK ? e : NULL;
 }
 
+/* Whether two texts are the same bytes of memory: then nothing needs to be compared, or hashed again. */
+static bool is_same(struct span a, struct span b)
+{
+	return a.text == b.text && a.size == b.size;
+}
+
 /* Have the fold change the states that an event concerns. */
 static int fold_event(struct advance *a, const struct ahead_event *event, struct evs_error *err)
 {
@@ -192,7 +198,8 @@ static int fold_event(struct advance *a, const struct ahead_event *event, struct
 	int status = fold_begin_looked(a->run, &event->event, err);
 
 	while (status == EVS_OK && (status = fold_next(a->run, &target, err)) == EVS_OK) {
-		hash = target.key.text == event->key ? event->hash : cache_hash(target.key, target.type);
+		hash = event->key.text != NULL && is_same(target.key, event->key) && is_same(target.type, event->type) ?
+		       event->hash : cache_hash(target.key, target.type);
 		e = advance_state(a, hash, target.key, target.type, &status, err);
 		if (e == NULL)
 			break;

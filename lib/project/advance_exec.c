@@ -96,7 +96,7 @@ int advance_ask(struct advance *a, const struct ahead_event *event, struct evs_e
 	struct cached *e;
 	int status;
 
-	if (event->key == NULL)
+	if (event->key.text == NULL)
 		return EVS_OK;
 	e = advance_state(a, event->hash, event->event.key, event->event.kind, &status, err);
 	if (e == NULL)

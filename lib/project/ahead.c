@@ -40,12 +40,13 @@ static void find_key(const struct ahead_plan *plan, struct ahead_event *e)
 	const struct value *key = plan->by_stream ? NULL : fold_key_value(plan->fold, e->event.values);
 
 	if (plan->by_stream && e->event.key.text != NULL) {
-		e->key = e->event.key.text;
-		e->hash = cache_hash(e->event.key, e->event.kind);
+		e->key = e->event.key;
+		e->type = e->event.kind;
 	} else if (key != NULL) {
-		e->key = key->text;
-		e->hash = cache_hash((struct span){key->text, key->size}, (struct span){0});
+		e->key = (struct span){key->text, key->size};
 	}
+	if (e->key.text != NULL)
+		e->hash = cache_hash(e->key, e->type);
 }
 
 /* Look at an event, behind those before it; there is room. */
@@ -118,7 +119,7 @@ static void do_step(const struct ahead *a, struct ahead_step *step, size_t dista
 {
 	while (step->at < a->n && step->at <= a->given.at + distance) {
 		const struct ahead_event *e = go_on(step);
-		if (e->key != NULL)
+		if (e->key.text != NULL)
 			prefetch(a->cache, e->hash);
 	}
 }

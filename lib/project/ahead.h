@@ -17,8 +17,8 @@
 /* An event that was looked at; what that found is behind it, and then comes the next event. */
 struct ahead_event {
 	struct fold_event event;
-	const char *key;     /* the text of the key that it is likely to be about; NULL: there is none */
-	uint64_t hash;       /* cache_hash of that key */
+	struct span key, type; /* the state that it is likely to be about; text of the key NULL: not known */
+	uint64_t hash;       /* cache_hash of these */
 	uint32_t size;       /* with all that is behind it */
 	bool good;           /* it is no damaged one */
 };

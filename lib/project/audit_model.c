@@ -11,13 +11,36 @@ struct checked {
 	const struct fold *fold;    /* NULL: of a command */
 	struct state state;         /* of the fold */
 	struct pile states, index;  /* in the snapshot at hand */
+	struct layers_seen {
+		size_t n;
+		struct pile_layer list[PILE_LAYERS];
+	} seen[2];                  /* layers that were checked last */
+	bool index_damaged;         /* it is told of when it is gone through */
 	struct buf entry;           /* of the index */
 };
 
 /* ---- tables ---- */
 
+/* Check a table's layers, unless they are those that were checked last: a snapshot is taken every now and then. */
+static int check_layers(struct audit *a, struct layers_seen *seen, const struct pile *table)
+{
+	bool same = seen->n == table->n_layers;
+	int status;
+
+	for (size_t i = 0; i < seen->n && same; i++) {
+		const struct pile_layer *x = &seen->list[i], *y = &table->layers[i];
+		same = x->number == y->number && x->n == y->n && x->size == y->size && x->grown == y->grown;
+	}
+	if (same)
+		return EVS_OK;
+	status = pile_check(table, a->err);
+	seen->n = status == EVS_OK ? table->n_layers : 0;
+	memcpy(seen->list, table->layers, seen->n * sizeof seen->list[0]);
+	return status;
+}
+
 /* Open a table of the generation, if that is still there: its number stays when a rebuild becomes the model. */
-static int open_table(struct audit *a, const struct checked *c, enum projection_table which, struct pile *table)
+static int open_table(struct audit *a, struct checked *c, enum projection_table which, struct pile *table)
 {
 	struct projection now;
 	uint64_t number = c->generation->number;
@@ -28,7 +51,7 @@ static int open_table(struct audit *a, const struct checked *c, enum projection_
 	projection_release(&now);
 	if (status == EVS_OK)
 		status = pile_open(a->txn, c->projection, c->generation, which, table, a->err);
-	return status == EVS_OK ? pile_check(table, a->err) : status;
+	return status == EVS_OK ? check_layers(a, &c->seen[which == PROJECTION_INDEX], table) : status;
 }
 
 static int open_states(struct audit *a, void *context, struct pile *table)
@@ -40,7 +63,8 @@ static int open_states(struct audit *a, void *context, struct pile *table)
 	if (status != EVS_OK)
 		return status;
 	status = open_table(a, c, PROJECTION_INDEX, &c->index);
-	return status == EVS_END ? EVS_OK : status;
+	c->index_damaged = status == EVS_CORRUPT;
+	return status == EVS_END || c->index_damaged ? EVS_OK : status;
 }
 
 static int open_index(struct audit *a, void *context, struct pile *table)
@@ -102,7 +126,7 @@ static int find_entries(struct audit *a, struct checked *c, struct kv_bytes key,
 	struct kv_bytes value;
 	int status = EVS_OK;
 
-	if (c->fold != NULL)
+	if (c->fold != NULL && !c->index_damaged)
 		fold_indexes(c->fold, &n);
 	for (uint32_t i = 0; i < n; i++) {
 		if (!put_entry(a, c, i))

@@ -9,6 +9,21 @@ enum { FOUND_MAX = 4096 }; /* states that one snapshot is used for */
 
 /* ---- reading ---- */
 
+/* Layers of the index are first read where they are written, and there LMDB believes what a damaged page says. */
+static int check_index(struct model *m, struct evs_error *err)
+{
+	struct pile index;
+	uint32_t n = 0;
+	int status;
+
+	if (m->fold != NULL)
+		fold_indexes(m->fold, &n);
+	if (n == 0)
+		return EVS_OK;
+	status = pile_open(m->txn, m->projection, m->generation, PROJECTION_INDEX, &index, err);
+	return status == EVS_END ? EVS_OK : status;
+}
+
 int model_begin(struct model *m, struct evs_error *err)
 {
 	struct kv_bytes packed;
@@ -19,9 +34,10 @@ int model_begin(struct model *m, struct evs_error *err)
 	status = model_find(m, (struct span){"", 0}, (struct span){0}, &packed, err);
 	if (status != EVS_OK && status != EVS_END)
 		return status;
-	m->empty = pile_count(&m->pile) == 0;
+	m->empty = pile_is_empty(&m->pile);
+	status = check_index(m, err);
 	model_pause(m);
-	return EVS_OK;
+	return status;
 }
 
 void model_release(struct model *m)

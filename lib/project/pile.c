@@ -12,7 +12,7 @@
 enum { AT_COUNT = 0, AT_GROWN = 4, HEAD_BYTES = 12, END_BYTES = 4, CHANGE_HEAD = 2, REMOVED = 0x8000 };
 enum {
 	KEY_BYTES = 5,  /* of a record: the table, its number */
-	GROWTH = 4,     /* a layer has so many times the changes of the next newer one */
+	GROWTH = 4,     /* a layer has so many times the bytes of the next newer one */
 	BASE_SHARE = 8, /* layers go into the B-tree when they have more changes than this part of its keys, */
 };
 #define LAYERS_BYTES ((uint64_t)64 << 20) /* or more bytes */
@@ -36,7 +36,7 @@ static bool open_layer(struct kv_bytes record, struct pile_layer *l)
 		return false;
 	l->n = get32(record.data + AT_COUNT);
 	l->grown = (int64_t)get64(record.data + AT_GROWN);
-	if (l->n == 0 || l->n > (record.size - HEAD_BYTES) / END_BYTES)
+	if (l->n == 0 || l->n > (record.size - HEAD_BYTES) / END_BYTES || l->grown > (int64_t)l->n || l->grown < -(int64_t)l->n)
 		return false;
 	l->list = NULL;
 	l->changes = record.data + HEAD_BYTES;
@@ -196,6 +196,11 @@ int pile_open(struct kv_txn *txn, const struct projection *p, const struct gener
 struct pile pile_of_table(struct kv_txn *txn, enum kv_table table)
 {
 	return (struct pile){.txn = txn, .base = table, .has_base = true};
+}
+
+bool pile_is_empty(const struct pile *p)
+{
+	return p->n_layers == 0 && (!p->has_base || kv_count(p->txn, p->base) == 0);
 }
 
 uint64_t pile_count(const struct pile *p)
@@ -498,14 +503,14 @@ static int pile_up(const struct pile *p, enum kv_table table, enum projection_ta
 {
 	struct pile_layer parts[PILE_LAYERS + 1] = {layer_of(changes, n)};
 	uint32_t number = p->n_layers > 0 ? p->layers[0].number + 1 : 1;
-	uint64_t size = n;
+	uint64_t bytes = record_size(&parts[0]);
 	struct buf record = {0};
 	uint8_t key[KEY_BYTES];
 	size_t k = 0;
 	int status;
 
-	for (; k < p->n_layers && p->layers[k].n < size * GROWTH; k++) {
-		size += p->layers[k].n;
+	for (; k < p->n_layers && record_size(&p->layers[k]) < bytes * GROWTH; k++) {
+		bytes += record_size(&p->layers[k]);
 		parts[k + 1] = p->layers[k];
 	}
 	status = merge_layers(parts, k + 1, &record, err);
@@ -523,6 +528,8 @@ static bool is_much(const struct pile *p, const struct change *changes, size_t n
 {
 	uint64_t all = n, bytes = 0;
 
+	if (p->n_layers == PILE_LAYERS || (p->n_layers > 0 && p->layers[0].number == UINT32_MAX))
+		return true; /* only what is damaged has so many */
 	for (size_t i = 0; i < p->n_layers; i++) {
 		all += p->layers[i].n;
 		bytes += p->layers[i].size;

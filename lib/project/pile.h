@@ -3,8 +3,8 @@
  * A thousand changes at random keys would be as many pages of the B-tree, in all places of the file; a layer of them is
  * some pages one behind the other. Layers become one as they grow, and go into the B-tree when they are much beside it.
  *
- * Invariants: of a key the newest layer that has it counts, then the B-tree. Each layer has several times the changes of
- * the next newer one, so that they are few.
+ * Invariants: of a key the newest layer that has it counts, then the B-tree. Each layer has several times the bytes of the
+ * next newer one, so that they are few, and few bytes are written again.
  */
 #ifndef EVS_PROJECT_PILE_H
 #define EVS_PROJECT_PILE_H
@@ -47,6 +47,9 @@ int pile_open(struct kv_txn *txn, const struct projection *p, const struct gener
 
 /* A table without layers as a pile. */
 struct pile pile_of_table(struct kv_txn *txn, enum kv_table table);
+
+/* Whether it has neither keys nor layers. */
+bool pile_is_empty(const struct pile *p);
 
 /* How many keys it has. */
 uint64_t pile_count(const struct pile *p);

@@ -147,7 +147,7 @@ static int load_segment(struct loader *l, const struct piece *piece, uint64_t fr
 	if (piece->wanted != NULL && (n = wanted_in(l, piece, from, *to, segment.first)) == SIZE_MAX)
 		return error_nomem(err);
 	if (piece->wanted != NULL && n == 0) {
-		e->n = 0;
+		e->n = e->bytes.size = 0;
 		return EVS_OK;
 	}
 	status = segment_read(&segment, l->zip, dict, piece->wanted == NULL ? NULL : l->wanted, n, e, NULL);
