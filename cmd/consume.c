@@ -2,13 +2,13 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "common/job_setup.h"
 #include "common/message.h"
 #include "common/output.h"
 #include "common/selectors.h"
 #include "common/signals.h"
 #include "common/value.h"
 #include "common/work.h"
-#include "event/render.h"
 #include "evs.h"
 #include "tools.h"
 
@@ -108,19 +108,10 @@ static bool check(const struct consume_args *args, bool command)
 }
 
 /* How the group is run, for evs group and evs dlq. */
-static bool put_setup(struct buf *out, const struct consume_args *args, char *const *command)
+static bool put_setup(struct buf *out, const struct consume_args *args, const struct job *job)
 {
-	buf_text(out, "{\"command\":[");
-	for (char *const *word = command; *word != NULL; word++) {
-		buf_text(out, word == command ? "" : ",");
-		render_string(out, (const uint8_t *)*word, strlen(*word));
-	}
-	buf_printf(out, "],\"mode\":\"%s\"", *command == NULL ? "print" : args->lines ? "lines" : args->batch > 0 ? "batch" : "event");
-	if (args->emit)
-		buf_text(out, ",\"emit\":true");
-	if (args->timeout_ms > 0)
-		buf_printf(out, ",\"timeoutMs\":%lld", (long long)args->timeout_ms);
-	buf_text(out, "}");
+	job_setup_put(out, &(struct job_setup){.command = job->command, .emit = args->emit, .timeout_ms = args->timeout_ms,
+	                                       .mode = *job->command == NULL ? JOB_PRINT : args->lines ? JOB_LINES : args->batch > 0 ? JOB_BATCH : JOB_EVENT});
 	buf_byte(out, 0);
 	return !out->failed;
 }
@@ -206,7 +197,7 @@ static int cmd_consume(int argc, char **argv)
 	job.command = given.list + 2;
 	if (!selectors_finish(&args.selectors) || !read_backoff(&args) || !check(&args, *job.command != NULL))
 		status = STATUS_USAGE;
-	else if (!put_setup(&setup, &args, job.command))
+	else if (!put_setup(&setup, &args, &job))
 		status = STATUS_FAILED;
 	else if (evs_open(job.path, EVS_WRITE, &job.store, &err) != EVS_OK)
 		status = message_failure(job.path, &err);

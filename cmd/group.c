@@ -256,11 +256,11 @@ static int run_drop(void *context, struct evs_store *store, const struct operand
 }
 
 static const struct verb verbs[] = {
-	{"list", "", 0, 0, "format", NULL, "say how each group is", EVS_READ, NULL, run_list},
-	{"show", "GROUP", 1, 1, NULL, NULL, "say all about one", EVS_READ, NULL, run_show},
+	{"list", "", 0, 0, "format", NULL, "say how each group is", EVS_READ, NULL, run_list, false},
+	{"show", "GROUP", 1, 1, NULL, NULL, "say all about one", EVS_READ, NULL, run_show, false},
 	{"reset", "GROUP --to start|end|POS|TIME", 1, 1, "to dry-run", "to", "have it go on somewhere else; dead letters stay", EVS_WRITE,
-	 prepare_reset, run_reset},
-	{"drop", "GROUP", 1, 1, NULL, NULL, "forget it; dead letters stay", EVS_WRITE, NULL, run_drop},
+	 prepare_reset, run_reset, false},
+	{"drop", "GROUP", 1, 1, NULL, NULL, "forget it; dead letters stay", EVS_WRITE, NULL, run_drop, false},
 	{0},
 };
 

@@ -359,12 +359,12 @@ static int run_skip(void *context, struct evs_store *store, const struct operand
 
 static const struct verb verbs[] = {
 	{"run", "NAME --fold FILE|--exec CMD", 1, 1, "fold exec timeout follow rebuild key on-failure batch " VERB_SELECTORS, NULL,
-	 "bring a projection up to the newest event", EVS_WRITE, prepare_run, run_run},
-	{"show", "NAME [KEY]", 1, 2, "where sort limit aggregate-type format", NULL, "print its states, or one", EVS_READ, NULL, run_show},
-	{"list", "", 0, 0, "format", NULL, "list the projections", EVS_READ, NULL, run_list},
-	{"status", "[NAME]", 0, 1, "format", NULL, "say how far each is, or one", EVS_READ, NULL, run_status},
-	{"drop", "NAME", 1, 1, NULL, NULL, "remove one with its states", EVS_WRITE, NULL, run_drop},
-	{"skip", "NAME POS", 2, 2, NULL, NULL, "step over the event on which it is stuck", EVS_WRITE, prepare_skip, run_skip},
+	 "bring a projection up to the newest event", EVS_WRITE, prepare_run, run_run, false},
+	{"show", "NAME [KEY]", 1, 2, "where sort limit aggregate-type format", NULL, "print its states, or one", EVS_READ, NULL, run_show, false},
+	{"list", "", 0, 0, "format", NULL, "list the projections", EVS_READ, NULL, run_list, false},
+	{"status", "[NAME]", 0, 1, "format", NULL, "say how far each is, or one", EVS_READ, NULL, run_status, false},
+	{"drop", "NAME", 1, 1, NULL, NULL, "remove one with its states", EVS_WRITE, NULL, run_drop, false},
+	{"skip", "NAME POS", 2, 2, NULL, NULL, "step over the event on which it is stuck", EVS_WRITE, prepare_skip, run_skip, false},
 	{0},
 };
 

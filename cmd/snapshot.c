@@ -153,12 +153,12 @@ static int prepare(void *context, const struct operands *given)
 }
 
 static const struct verb verbs[] = {
-	{"take", "--fold FILE", 0, 0, "fold key aggregate-type every", "fold", "keep the states as they are", EVS_WRITE, prepare, run_take},
-	{"list", "", 0, 0, "fold key aggregate-type", NULL, "list the snapshots", EVS_READ, prepare, run_list},
-	{"show", "--fold FILE KEY", 1, 1, "fold aggregate-type", "fold", "print the newest one of a state", EVS_READ, prepare, run_show},
-	{"drop", "", 0, 0, "fold key aggregate-type", NULL, "remove them", EVS_WRITE, prepare, run_drop},
+	{"take", "--fold FILE", 0, 0, "fold key aggregate-type every", "fold", "keep the states as they are", EVS_WRITE, prepare, run_take, false},
+	{"list", "", 0, 0, "fold key aggregate-type", NULL, "list the snapshots", EVS_READ, prepare, run_list, false},
+	{"show", "--fold FILE KEY", 1, 1, "fold aggregate-type", "fold", "print the newest one of a state", EVS_READ, prepare, run_show, false},
+	{"drop", "", 0, 0, "fold key aggregate-type", NULL, "remove them", EVS_WRITE, prepare, run_drop, false},
 	{"prune", "--keep N", 0, 0, "fold key aggregate-type keep", "keep", "remove all but the newest of each state", EVS_WRITE,
-	 prepare, run_drop},
+	 prepare, run_drop, false},
 	{0},
 };
 

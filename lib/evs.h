@@ -42,7 +42,7 @@ enum evs_status {
 	EVS_BUSY = -11,        /* too many readers, or a run of the same projection is under way */
 	EVS_INTERRUPTED = -12, /* the caller's stop flag was raised */
 	EVS_AMBIGUOUS = -13,   /* --stream without a type fits several streams */
-	EVS_CHANGED = -14,     /* a projection was made with another fold, or other selectors */
+	EVS_CHANGED = -14,     /* made with another fold or other selectors; not as it was when it was looked at */
 };
 
 struct evs_error {
@@ -666,6 +666,124 @@ int evs_group_reset(struct evs_store *store, const char *name, uint64_t position
 
 /* Remove a group; dead letters stay. Likewise. */
 int evs_group_drop(struct evs_store *store, const char *name, struct evs_error *err);
+
+/* -------------------------------------------------------------------- dlq */
+
+enum evs_letter_kind {
+	EVS_LETTER_LINE = 1,  /* a line that append refused */
+	EVS_LETTER_FOLD = 2,  /* an event on which a projection's fold failed */
+	EVS_LETTER_EVENT = 3, /* an event that a group could not handle */
+};
+
+/* How an event was tried. */
+struct evs_try {
+	int64_t at_us, took_us;
+	int exit_status, signal;   /* -1, 0: none */
+	const char *reason, *output; /* not terminated; the end of what the handler wrote to standard error */
+	size_t reason_size, output_size;
+};
+
+/* A dead letter. Texts are not terminated. */
+struct evs_letter {
+	uint64_t id;
+	enum evs_letter_kind kind;
+	int64_t recorded_us;       /* when it became one */
+	const char *reason;        /* why it is one, by the last try */
+	size_t reason_size;
+	uint64_t line;             /* EVS_LETTER_LINE: its number in its input */
+	uint64_t position;         /* of the others */
+	const char *owner;         /* the group or the projection; NULL: none */
+	size_t owner_size;
+	const char *text;          /* EVS_LETTER_LINE: the line; EVS_LETTER_EVENT: the event as it was mended, NULL: it was not */
+	size_t text_size;
+	const char *setup;         /* EVS_LETTER_LINE: how append was to read it, a JSON object; NULL: as an event */
+	size_t setup_size;
+	struct evs_event event;    /* of a position; packed NULL: it is damaged */
+	uint64_t stream;           /* EVS_LETTER_EVENT: the same number for events of one stream, 0: in none */
+	bool parked;               /* EVS_LETTER_EVENT: later ones of its stream wait behind it */
+	uint64_t attempts;         /* EVS_LETTER_EVENT: that failed; 0: it came behind a parked one */
+	const struct evs_try *tries; /* the first and the newest of them */
+	size_t n_tries;
+};
+
+/* What the record of a change says beside what was done. Borrowed until return. */
+struct evs_note {
+	const char *who;
+	const char *why;           /* NULL: it was not said */
+	const char *command;       /* that was run, a JSON array; NULL: none */
+};
+
+/*
+ * The dead letter of a number, or with `next` the first that has this or a greater one. EVS_OK: owned by the caller
+ * (evs_letter_free); EVS_END: there is none; EVS_IO, EVS_NOMEM, EVS_CORRUPT.
+ */
+int evs_letter_get(struct evs_store *store, uint64_t id, bool next, struct evs_letter **out, struct evs_error *err);
+void evs_letter_free(struct evs_letter *letter); /* NULL is fine */
+
+/* The parked letter before which one must not be tried, because its event is an earlier one of the stream; *id 0: there is none. */
+int evs_letter_blocker(struct evs_store *store, const struct evs_letter *letter, uint64_t *id, struct evs_error *err);
+
+/*
+ * Have no other process try dead letters; the lock ends with the process. EVS_OK: owned by the caller (evs_letters_unlock);
+ * EVS_BUSY: another does; EVS_IO, EVS_NOMEM.
+ */
+struct evs_letters_lock;
+int evs_letters_lock(struct evs_store *store, struct evs_letters_lock **out, struct evs_error *err);
+void evs_letters_unlock(struct evs_letters_lock *lock); /* NULL is fine */
+
+/*
+ * Changes, each a transaction with its record. The letter is one that evs_letter_get gave; EVS_CHANGED: it is not as it was
+ * then, or is gone, and nothing was done. Otherwise EVS_OK, EVS_USAGE, EVS_IO, EVS_FULL, EVS_NOMEM, EVS_CORRUPT.
+ */
+
+/*
+ * An event was handled: its letter goes. What the handler emitted is appended in the same transaction, with the event as its
+ * cause; size 0: nothing. EVS_BAD_EVENT, EVS_CONFLICT: that cannot be appended, and the letter stays.
+ */
+int evs_letter_done(struct evs_store *store, const struct evs_letter *letter, int64_t took_us, const char *lines, size_t size,
+                    const struct evs_note *note, struct evs_error *err);
+
+/* It failed once more: the letter says so from now on. */
+int evs_letter_fail(struct evs_store *store, const struct evs_letter *letter, const struct evs_failure *failure,
+                    const struct evs_note *note, struct evs_error *err);
+
+/*
+ * Append a line, read as it was to be; its letter goes. EVS_BAD_EVENT: it is refused again, which the letter says from now
+ * on.
+ */
+int evs_letter_append(struct evs_store *store, const struct evs_letter *letter, const struct evs_note *note, struct evs_error *err);
+
+/*
+ * Have another text in place of the line, or of the event for its handler; what was there stays in the record. An event is
+ * JSON, on several lines if need be, with the same eventId or none. EVS_BAD_EVENT: it is none, or the text is more than a line.
+ */
+int evs_letter_mend(struct evs_store *store, const struct evs_letter *letter, const char *text, size_t size, const struct evs_note *note,
+                    struct evs_error *err);
+
+/* Remove a letter. */
+int evs_letter_drop(struct evs_store *store, const struct evs_letter *letter, const struct evs_note *note, struct evs_error *err);
+
+enum evs_letter_action { EVS_LETTER_RETRY = 1, EVS_LETTER_MEND = 2, EVS_LETTER_DROP = 3 };
+
+/* The record of a change. Texts are not terminated. Borrowed until the callback returns. */
+struct evs_letter_entry {
+	enum evs_letter_action action;
+	bool done;                 /* false: the letter stayed because it failed */
+	int64_t at_us;
+	uint64_t id;               /* of the letter */
+	enum evs_letter_kind kind;
+	uint64_t number;           /* its line, or position */
+	const char *owner, *who, *why, *command; /* as in the letter and the note; size 0: none */
+	size_t owner_size, who_size, why_size, command_size;
+	const char *reason;        /* why it failed, or of the letter that was dropped */
+	size_t reason_size;
+	const char *before, *after; /* the text as it was and, mended, as it became; size 0: there was none but the event */
+	size_t before_size, after_size;
+};
+
+/* Call each for every record in order, or for those of one letter (id 0: all). EVS_OK; EVS_INTERRUPTED: each returned non-zero; ... */
+int evs_letter_log(struct evs_store *store, uint64_t id, int (*each)(void *context, const struct evs_letter_entry *entry), void *context,
+                   struct evs_error *err);
 
 /* ------------------------------------------------------------ look after it */
 

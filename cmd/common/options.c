@@ -313,12 +313,15 @@ bool options_parse(const struct tool *tool, int argc, char **argv, void *args, s
 
 		if (!options || arg[0] != '-' || arg[1] == '\0')
 			operands->list[operands->n++] = arg;
-		else if (strcmp(arg, "--") == 0)
+		else if (strcmp(arg, "--") == 0) {
 			options = false;
-		else
+			operands->n_before = operands->n;
+		} else
 			good = arg[1] == '-' ? take_long(&p, arg + 2) : take_letters(&p, arg + 1);
 	}
 	operands->list[operands->n] = NULL;
+	if (options)
+		operands->n_before = operands->n;
 	good = good && check_operands(&p, operands) && check_verb(&p, operands->verb);
 	if (!good)
 		options_release(tool, args);

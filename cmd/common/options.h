@@ -80,10 +80,12 @@ struct tool {
 struct operands {
 	char **list;
 	size_t n;
+	size_t n_before; /* of them before "--" */
 	/* Of a tool that has verbs: which, and the operands behind it. */
 	const struct verb *verb;
 	char **rest;
 	size_t n_rest;
+	char **command; /* those behind "--", of a verb that takes a command; NULL: there are none */
 };
 
 /*

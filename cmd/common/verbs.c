@@ -97,6 +97,10 @@ bool verbs_find(const struct tool *tool, struct operands *operands)
 	operands->verb = v;
 	operands->rest = operands->list + 1 + named;
 	operands->n_rest = operands->n - 1 - named;
+	if (v->command && operands->n_before < operands->n) {
+		operands->n_rest = operands->n_before > 1u + named ? operands->n_before - 1 - named : 0;
+		operands->command = operands->rest + operands->n_rest;
+	}
 	if (operands->n_rest < v->least)
 		say_usage(tool, v, "an operand is missing", "");
 	else if (operands->n_rest > v->most)

@@ -25,6 +25,7 @@ struct verb {
 	int (*prepare)(void *args, const struct operands *given);
 	/* Do it. Returns the exit status. */
 	int (*run)(void *args, struct evs_store *store, const struct operands *given);
+	bool command;          /* what stands behind "--" is a command, and no operand */
 };
 
 /* In `options` of a verb: all selectors. */

@@ -162,12 +162,12 @@ int work_wait(struct job *job, struct handler *handlers, size_t n, struct evs_er
 {
 	struct pollfd *wait = malloc((2 + n * HANDLER_FDS) * sizeof *wait);
 	int64_t now = moment_steady_ns();
-	int wait_ms = evs_consume_wait(job->consume), status = EVS_OK;
+	int wait_ms = job->consume == NULL ? -1 : evs_consume_wait(job->consume), status = EVS_OK;
 
 	if (wait == NULL)
 		return error_nomem(err);
 	wait[0] = (struct pollfd){.fd = handlers_fd(), .events = POLLIN};
-	wait[1] = (struct pollfd){.fd = evs_consume_fd(job->consume), .events = POLLIN};
+	wait[1] = (struct pollfd){.fd = job->consume == NULL ? -1 : evs_consume_fd(job->consume), .events = POLLIN};
 	for (size_t i = 0; i < n; i++) {
 		handler_poll(&handlers[i], wait + 2 + i * HANDLER_FDS);
 		if (handlers[i].pid > 0 && handlers[i].deadline_ns != 0)

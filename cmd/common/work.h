@@ -7,7 +7,7 @@
 
 struct job {
 	struct evs_store *store;
-	struct evs_consume *consume;
+	struct evs_consume *consume; /* NULL: dead letters are tried */
 	const char *path, *group;
 	char *const *command;
 	bool emit;

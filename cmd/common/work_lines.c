@@ -9,6 +9,7 @@
 
 #include "base/error.h"
 #include "base/moment.h"
+#include "common/answer.h"
 #include "common/child.h"
 #include "common/work.h"
 
@@ -95,22 +96,6 @@ static uint64_t next_ticket(struct lines *l, int64_t *took_us)
 	return a.ticket;
 }
 
-/* Whether a line begins with a word; *rest is what follows it. */
-static bool has_word(const char *line, size_t size, const char *word, struct evs_failure *f, char *reason, size_t reason_size)
-{
-	size_t n = strlen(word), rest;
-
-	if (size < n || memcmp(line, word, n) != 0 || (size > n && line[n] != ' ' && line[n] != '\t'))
-		return false;
-	while (n < size && (line[n] == ' ' || line[n] == '\t'))
-		n++;
-	rest = size - n < reason_size - 1 ? size - n : reason_size - 1;
-	memcpy(reason, line + n, rest);
-	reason[rest] = '\0';
-	*f = (struct evs_failure){.reason = rest == 0 ? "the handler gave no reason" : reason, .exit_status = -1};
-	return true;
-}
-
 /* It does not keep to what it is to do: what it was asked is given back, and the tool ends. */
 static int broken(struct lines *l, const char *what, const char *line, size_t size, struct evs_error *err)
 {
@@ -122,27 +107,21 @@ static int broken(struct lines *l, const char *what, const char *line, size_t si
 /* Take one answer. */
 static int take(struct lines *l, const char *line, size_t size, struct evs_error *err)
 {
-	struct evs_failure failure;
-	char reason[1000];
+	struct answer answer;
 	int64_t took_us;
 	uint64_t ticket;
 
-	if (size > 0 && line[size - 1] == '\r')
-		size--;
 	if (l->n == 0)
 		return broken(l, "answered more than it was asked", line, size, err);
-	if (size == 2 && memcmp(line, "ok", 2) == 0) {
-		ticket = next_ticket(l, &took_us);
-		return evs_consume_done(l->job->consume, ticket, took_us, NULL, 0, err);
-	}
-	if (has_word(line, size, "dead", &failure, reason, sizeof reason))
-		failure.hopeless = true;
-	else if (!has_word(line, size, "retry", &failure, reason, sizeof reason))
+	if (!answer_read(line, size, &answer))
 		return broken(l, "answered what it may not", line, size, err);
-	ticket = next_ticket(l, &failure.took_us);
-	failure.output = l->handler.tail;
-	failure.output_size = l->handler.tail_size;
-	return evs_consume_fail(l->job->consume, ticket, &failure, err);
+	ticket = next_ticket(l, &took_us);
+	if (answer.good)
+		return evs_consume_done(l->job->consume, ticket, took_us, NULL, 0, err);
+	answer.failure.took_us = took_us;
+	answer.failure.output = l->handler.tail;
+	answer.failure.output_size = l->handler.tail_size;
+	return evs_consume_fail(l->job->consume, ticket, &answer.failure, err);
 }
 
 /* Take all answers that have come. */

@@ -31,6 +31,12 @@ struct slot {
 	bool stalled;     /* too much of it waits: no more is taken */
 };
 
+/* A stream of which n items are to be parked. */
+struct parking {
+	uint64_t stream;
+	size_t n;
+};
+
 struct evs_consume {
 	struct evs_store *store;
 	struct evs_consume_options options;
@@ -48,7 +54,7 @@ struct evs_consume {
 	uint64_t positions[GROUP_SLOTS];
 	uint64_t parked, waiting;
 	struct waits waits;
-	uint64_t *parking;            /* streams that are parked with the next commit */
+	struct parking *parking;      /* streams that are parked with the next commit */
 	size_t n_parking, parking_cap;
 	/* The scan. */
 	struct evs_read *read;

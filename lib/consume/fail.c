@@ -27,6 +27,26 @@ int fail_behind(struct evs_consume *c, struct item *item, struct evs_error *err)
 	return done(c, item, OUTCOME_BEHIND);
 }
 
+/*
+ * From now on the stream of an item is parked, whatever becomes of those before it: they may be sent again, and leave the
+ * dead letters, before this one is there.
+ */
+static int park(struct evs_consume *c, struct item *item, struct evs_error *err)
+{
+	size_t i = 0;
+
+	while (i < c->n_parking && c->parking[i].stream != item->stream)
+		i++;
+	if (i == c->n_parking) {
+		if (!array_grow(&c->parking, &c->parking_cap, c->n_parking, sizeof *c->parking))
+			return error_nomem(err);
+		c->parking[c->n_parking++] = (struct parking){.stream = item->stream};
+	}
+	c->parking[i].n++;
+	c->parked++;
+	return done(c, item, OUTCOME_PARKED);
+}
+
 int fail_parked(struct evs_consume *c, struct item *item, struct evs_error *err)
 {
 	static const char reason[] = "it comes behind an event of its stream that is among the dead letters";
@@ -36,7 +56,7 @@ int fail_parked(struct evs_consume *c, struct item *item, struct evs_error *err)
 	item->attempt = 0;
 	if (item->text == NULL)
 		return error_nomem(err);
-	return done(c, item, OUTCOME_PARKED);
+	return park(c, item, err);
 }
 
 /* When the next try is due. */
@@ -133,12 +153,9 @@ static int give_up(struct evs_consume *c, struct item *item, struct evs_error *e
 		waits_look(&c->waits);
 		return EVS_OK;
 	}
-	if (!array_grow(&c->parking, &c->parking_cap, c->n_parking, sizeof *c->parking))
-		return error_nomem(err);
-	c->parking[c->n_parking++] = stream;
-	c->parked++;
-	done(c, item, OUTCOME_PARKED);
-	status = lane_follows(c, stream, fail_parked, err);
+	status = park(c, item, err);
+	if (status == EVS_OK)
+		status = lane_follows(c, stream, fail_parked, err);
 	return status == EVS_OK ? waits_follow(c, slot, stream, position, err) : status;
 }
 

@@ -32,6 +32,16 @@ uint64_t group_position(const struct group *g)
 	return least;
 }
 
+void group_count_time(struct group *g, int64_t took_us)
+{
+	unsigned i = 0;
+
+	while (i < EVS_DURATIONS && took_us > evs_durations_us[i])
+		i++;
+	g->buckets[i]++;
+	g->took_us += took_us;
+}
+
 void group_release(struct group *g)
 {
 	free(g->reason);

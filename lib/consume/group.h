@@ -46,6 +46,9 @@ int group_put(struct kv_txn *txn, const char *name, struct group *g, struct evs_
 /* The position up to which all is done but for what waits or is dead. */
 uint64_t group_position(const struct group *g);
 
+/* Count a run of a handler. */
+void group_count_time(struct group *g, int64_t took_us);
+
 /* The slot of an event: of its stream's hash, or where it is in none (0) of its position. */
 unsigned group_slot(uint64_t stream, uint64_t position);
 

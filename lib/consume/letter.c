@@ -14,20 +14,22 @@ void letter_encode(struct buf *out, const struct letter *l)
 	buf_sized(out, l->group.text, l->group.size);
 	buf_varint(out, l->tries);
 	buf_sized(out, l->list, l->list_size);
+	buf_sized(out, l->mended.text, l->mended.size);
 }
 
 bool letter_decode(const uint8_t *bytes, size_t size, struct letter *l)
 {
 	const uint8_t *p = bytes + FIXED, *end = bytes + size;
-	const uint8_t *group;
+	const uint8_t *group, *mended;
 
 	if (size < FIXED || bytes[0] != LETTER_VERSION || bytes[1] > PARKED)
 		return false;
 	*l = (struct letter){.parked = bytes[1] == PARKED, .stream = get64(bytes + 2)};
 	if ((p = get_sized(p, end, &group, &l->group.size)) == NULL || (p = get_varint(p, end, &l->tries)) == NULL ||
-	    (p = get_sized(p, end, &l->list, &l->list_size)) == NULL)
+	    (p = get_sized(p, end, &l->list, &l->list_size)) == NULL || (p = get_sized(p, end, &mended, &l->mended.size)) == NULL)
 		return false;
 	l->group.text = (const char *)group;
+	l->mended.text = (const char *)mended;
 	return p == end;
 }
 

@@ -16,6 +16,7 @@ struct letter {
 	uint64_t tries;        /* that failed; 0: it came behind a parked one */
 	const uint8_t *list;   /* of the tries (tries.h) */
 	size_t list_size;
+	struct span mended;    /* the event's text as a handler is to have it in place of the stored one; size 0: as it is */
 };
 
 /* Put it behind out, as the bytes of a dead letter. */

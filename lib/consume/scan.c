@@ -262,7 +262,7 @@ int scan_is_parked(struct evs_consume *c, uint64_t stream, bool *parked, struct 
 		return EVS_OK;
 	*parked = true;
 	for (size_t i = 0; i < c->n_parking; i++)
-		if (c->parking[i] == stream)
+		if (c->parking[i].stream == stream)
 			return EVS_OK;
 	status = snap(c, err);
 	if (status == EVS_OK)

@@ -80,16 +80,6 @@ static int by_number(const void *a, const void *b)
 
 /* ---- one outcome ---- */
 
-static void count_time(struct group *g, int64_t took_us)
-{
-	unsigned i = 0;
-
-	while (i < EVS_DURATIONS && took_us > evs_durations_us[i])
-		i++;
-	g->buckets[i]++;
-	g->took_us += took_us;
-}
-
 /* What is known of the tries of an item, the one that failed now included. */
 static int list_tries(struct evs_consume *c, struct kv_txn *txn, const struct item *item, struct buf *list, struct evs_error *err)
 {
@@ -156,18 +146,6 @@ static int put_letter(struct evs_consume *c, struct kv_txn *txn, struct store_st
 	return status;
 }
 
-static uint64_t count_lines(const char *text, size_t size)
-{
-	uint64_t n = 0;
-
-	for (const char *p = text, *end = text + size, *next; p < end; p = next) {
-		next = memchr(p, '\n', (size_t)(end - p));
-		next = next == NULL ? end : next + 1;
-		n += strspn(p, " \t\r\n") < (size_t)(next - p);
-	}
-	return n;
-}
-
 static int apply(struct settling *s, struct kv_txn *txn, struct store_state *state, struct group *g, const struct item *item,
                  struct buf *list, struct evs_error *err)
 {
@@ -177,10 +155,10 @@ static int apply(struct settling *s, struct kv_txn *txn, struct store_state *sta
 	if (item->stale)
 		return EVS_OK;
 	if (item->outcome == OUTCOME_HANDLED || item->tried != NULL)
-		count_time(g, item->took_us);
+		group_count_time(g, item->took_us);
 	if (item->outcome == OUTCOME_HANDLED) {
 		s->add.handled++;
-		s->add.emitted += count_lines(item->text, item->text_size);
+		s->add.emitted += append_count_lines(item->text, item->text_size);
 		return take_wait(c, txn, g, item, err);
 	}
 	status = list_tries(c, txn, item, list, err);
@@ -303,27 +281,6 @@ static int write_with_events(struct settling *s, struct evs_error *err)
 	return status;
 }
 
-static int write_alone(struct settling *s, struct evs_error *err)
-{
-	struct store_state state;
-	struct kv_txn *txn;
-	int status = store_begin(s->c->store, true, &txn, &state, err);
-
-	if (status != EVS_OK)
-		return status;
-	status = write_group(s, txn, &state, err);
-	if (status == EVS_OK)
-		status = store_put_state(txn, &state, err);
-	if (status == EVS_OK) {
-		status = kv_commit(txn, err);
-		if (status == EVS_OK)
-			kv_notify(s->c->store->kv);
-		return status;
-	}
-	kv_abort(txn);
-	return status;
-}
-
 /* Write it, again where some turned out to be done with. *emits: what one of them emits was part of it. */
 static int write_all(struct settling *s, bool *emits, struct evs_error *err)
 {
@@ -336,21 +293,23 @@ static int write_all(struct settling *s, bool *emits, struct evs_error *err)
 			*emits |= is_emitting(item) && !item->stale;
 		}
 		s->stale = false;
-		status = *emits ? write_with_events(s, err) : write_alone(s, err);
+		status = *emits ? write_with_events(s, err) : store_change(s->c->store, write_group, s, err);
 	} while (status == EVS_BUSY && s->stale);
 	return status;
 }
 
 /* ---- afterwards ---- */
 
-/* The store knows now that a stream is parked. */
+/* The store knows now that an event is parked. */
 static void settle_parked(struct evs_consume *c, const struct item *item)
 {
-	for (size_t i = 0; item->outcome == OUTCOME_PARKED && i < c->n_parking; i++)
-		if (c->parking[i] == item->stream) {
+	for (size_t i = 0; item->outcome == OUTCOME_PARKED && i < c->n_parking; i++) {
+		if (c->parking[i].stream != item->stream)
+			continue;
+		if (--c->parking[i].n == 0)
 			c->parking[i] = c->parking[--c->n_parking];
-			return;
-		}
+		return;
+	}
 }
 
 /* What a committed outcome means for what waits. */

@@ -13,6 +13,7 @@
 #include "base/moment.h"
 #include "store/append.h"
 #include "store/commit.h"
+#include "store/setup.h"
 
 enum {
 	WORKERS_MAX = 16,
@@ -37,6 +38,7 @@ struct evs_append {
 	struct parse_rules parse;
 	struct commit_rules rules;
 	struct query *query;
+	struct buf setup;
 	struct commit *commit;
 	struct pool *pool;
 	struct worker workers[WORKERS_MAX];
@@ -73,7 +75,7 @@ static int set_rules(struct evs_append *a, struct evs_error *err)
 	a->parse.typed_by = o->map != NULL ? "eventType=.path in --map, or --type" : "--type";
 	a->parse.tags = o->tags;
 	a->parse.n_tags = o->n_tags;
-	a->rules = (struct commit_rules){.parse = &a->parse, .on_error = o->on_error, .expect = o->expect, .after = o->after,
+	a->rules = (struct commit_rules){.parse = &a->parse, .setup = &a->setup, .on_error = o->on_error, .expect = o->expect, .after = o->after,
 	                                 .on_reject = o->on_reject, .on_receipt = o->on_receipt, .context = o->context};
 	if (o->map != NULL && o->cloudevents)
 		return error_set(err, EVS_USAGE, 0, "--map and --format cloudevents exclude each other");
@@ -114,6 +116,10 @@ int evs_append_new(struct evs_store *store, const struct evs_append_options *opt
 		status = error_set(err, EVS_USAGE, 0, "the store is open for reading only");
 	else
 		status = set_rules(a, err);
+	if (status == EVS_OK && options->on_error == EVS_DLQ) {
+		setup_text(&a->setup, options);
+		status = a->setup.failed ? error_nomem(err) : EVS_OK;
+	}
 	if (status == EVS_OK) {
 		a->parser = parse_new(store->names, &a->parse);
 		a->commit = commit_new(store, &a->rules, err);
@@ -154,6 +160,7 @@ void evs_append_free(struct evs_append *a)
 	parse_free(a->parser);
 	query_free(a->query);
 	parse_rules_release(&a->parse);
+	buf_free(&a->setup);
 	free(a);
 }
 
@@ -567,4 +574,16 @@ int evs_append_finish(struct evs_append *a, struct evs_error *err)
 		commit_abort(a->commit);
 	}
 	return status;
+}
+
+uint64_t append_count_lines(const char *text, size_t size)
+{
+	uint64_t n = 0;
+
+	for (const char *p = text, *end = text + size, *next; p < end; p = next) {
+		next = memchr(p, '\n', (size_t)(end - p));
+		next = next == NULL ? end : next + 1;
+		n += strspn(p, " \t\r\n") < (size_t)(next - p);
+	}
+	return n;
 }

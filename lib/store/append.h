@@ -15,4 +15,7 @@ void append_with(struct evs_append *a, int (*with)(void *context, struct kv_txn 
 /* Give events that lack them these from the next evs_append_lines on; NULL: nothing. Borrowed until the append ends. */
 void append_cause(struct evs_append *a, const char *correlation, const char *causation);
 
+/* How many lines there are that are not blank. */
+uint64_t append_count_lines(const char *text, size_t size);
+
 #endif

@@ -490,6 +490,7 @@ static int reject(struct commit *c, struct chunk *chunk, struct staged *s, int s
 		return EVS_OK;
 	return dead_put(c->txn, &c->state,
 	                &(struct dead){.kind = DEAD_LINE, .recorded_us = c->now, .line = line, .reason = why, .reason_size = strlen(why),
+	                               .setup = (const char *)c->rules->setup->data, .setup_size = c->rules->setup->size,
 	                               .bytes = chunk->text.data + s->text_at, .size = s->text_size},
 	                err);
 }

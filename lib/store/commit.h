@@ -21,6 +21,7 @@ struct commit_rules {
 	int64_t expect;
 	const struct query *fail_if; /* NULL: none */
 	uint64_t after;
+	const struct buf *setup; /* how lines are read (setup.h), for the dead letters */
 	void (*on_reject)(void *context, uint64_t line, const char *message);
 	int (*on_receipt)(void *context, const struct evs_receipt *receipt);
 	void *context;

@@ -27,7 +27,7 @@ static const char *const table_names[KV_TABLES] = {
 	[KV_META] = NULL,  [KV_TAIL] = "tail", [KV_RECENT] = "recent", [KV_SEGMENT] = "segment",
 	[KV_RUN] = "run",  [KV_NAME] = "name", [KV_DICT] = "dict",     [KV_DEAD] = "dead",
 	[KV_PROJECTION] = "projection", [KV_SNAPSHOT] = "snapshot",
-	[KV_GROUP] = "group", [KV_WAIT] = "wait", [KV_PARKED] = "parked",
+	[KV_GROUP] = "group", [KV_WAIT] = "wait", [KV_PARKED] = "parked", [KV_DEADLOG] = "deadlog",
 };
 
 struct kv {

@@ -67,6 +67,28 @@ int store_put_state(struct kv_txn *txn, const struct store_state *state, struct 
 	return kv_put(txn, KV_META, state_key, strlen(state_key), record, sizeof record, err);
 }
 
+int store_change(struct evs_store *s, int (*change)(void *context, struct kv_txn *txn, struct store_state *state, struct evs_error *err),
+                 void *context, struct evs_error *err)
+{
+	struct store_state state;
+	struct kv_txn *txn;
+	int status = store_begin(s, true, &txn, &state, err);
+
+	if (status != EVS_OK)
+		return status;
+	status = change(context, txn, &state, err);
+	if (status == EVS_OK)
+		status = store_put_state(txn, &state, err);
+	if (status != EVS_OK) {
+		kv_abort(txn);
+		return status;
+	}
+	status = kv_commit(txn, err);
+	if (status == EVS_OK)
+		kv_notify(s->kv);
+	return status;
+}
+
 static int read_state(struct kv_txn *txn, struct store_state *state, struct evs_error *err)
 {
 	struct kv_bytes v;

@@ -44,6 +44,13 @@ int store_begin(struct evs_store *s, bool write, struct kv_txn **txn, struct sto
 /* The same for a transaction of kv_reset. */
 int store_renew(struct evs_store *s, struct kv_txn *txn, struct store_state *state, struct evs_error *err);
 
+/*
+ * Change the store in a transaction of its own, and tell who watches it: change may do so through txn and *state. Statuses
+ * as store_begin and kv_commit, or what change returns, after which nothing was changed.
+ */
+int store_change(struct evs_store *s, int (*change)(void *context, struct kv_txn *txn, struct store_state *state, struct evs_error *err),
+                 void *context, struct evs_error *err);
+
 int store_put_state(struct kv_txn *txn, const struct store_state *state, struct evs_error *err);
 
 /* Store the names from `first` on. */
