@@ -55,13 +55,19 @@ static void put_part(struct buf *out, const char *lead, uint64_t n, const char *
 struct found {
 	struct evs_verify_result store;
 	struct evs_project_verify_result project;
+	struct evs_consume_verify_result consume;
 };
+
+static uint64_t findings_of(const struct found *found)
+{
+	return found->store.findings + found->project.findings + found->consume.findings;
+}
 
 /* Say what was looked at and what was found. */
 static void sum_up(const char *path, const struct found *found)
 {
 	const struct evs_project_verify_result *project = &found->project;
-	uint64_t findings = found->store.findings + project->findings;
+	uint64_t findings = findings_of(found);
 	struct buf text = {0};
 
 	put_part(&text, "", found->store.events, "event", "events");
@@ -73,11 +79,15 @@ static void sum_up(const char *path, const struct found *found)
 	}
 	if (project->snapshots > 0)
 		put_part(&text, ", ", project->snapshots, "snapshot", "snapshots");
+	if (found->consume.groups > 0)
+		put_part(&text, ", ", found->consume.groups, "group", "groups");
+	if (found->consume.letters > 0)
+		put_part(&text, ", ", found->consume.letters, "dead letter", "dead letters");
 	if (findings == 0)
 		buf_text(&text, ": no damage found");
 	else
 		put_part(&text, ": ", findings, "finding", "findings");
-	if (found->store.findings > 0)
+	if (found->store.findings + found->consume.findings > 0)
 		buf_text(&text, "; restore the store from a backup");
 	else if (findings > 0)
 		buf_text(&text, "; the events are whole: make projections anew with --rebuild, drop snapshots");
@@ -85,7 +95,7 @@ static void sum_up(const char *path, const struct found *found)
 	buf_free(&text);
 }
 
-/* Look at all. What keeps it from looking at projections is told where nothing else was found: it may be that. */
+/* Look at all. What keeps it from looking at the rest is told where nothing else was found: it may be that. */
 static int look(struct evs_store *store, struct found *found, struct evs_error *err)
 {
 	int status = evs_verify(store, on_finding, NULL, &found->store, err), more;
@@ -93,6 +103,8 @@ static int look(struct evs_store *store, struct found *found, struct evs_error *
 	if (status != EVS_OK && found->store.findings == 0)
 		return status;
 	more = evs_project_verify(store, on_finding, NULL, &found->project, err);
+	status = status != EVS_OK ? status : more;
+	more = evs_consume_verify(store, on_finding, NULL, &found->consume, err);
 	return status != EVS_OK ? status : more;
 }
 
@@ -112,7 +124,7 @@ static int cmd_verify(int argc, char **argv)
 	if (evs_open(given.list[0], EVS_READ, &store, &err) != EVS_OK)
 		return message_failure(given.list[0], &err);
 	status = look(store, &found, &err);
-	if (status == EVS_OK || found.store.findings + found.project.findings > 0) {
+	if (status == EVS_OK || findings_of(&found) > 0) {
 		sum_up(given.list[0], &found);
 		status = status == EVS_OK ? STATUS_DONE : STATUS_DAMAGED;
 	} else {
@@ -127,8 +139,8 @@ const struct tool tool_verify = {
 	.run = cmd_verify,
 	.summary = "read all of a store and check it for damage",
 	.usage = "STORE [options]",
-	.about = "Read all of a store and check every checksum, event and index entry, projections and snapshots. Each finding is a "
-		 "line of JSON: {\"kind\",\"position\",\"message\"}.",
+	.about = "Read all of a store and check every checksum, event and index entry, projections, snapshots, groups and dead "
+		 "letters. Each finding is a line of JSON: {\"kind\",\"position\",\"message\"}.",
 	.operands = operands,
 	.least = 1,
 	.most = 1,

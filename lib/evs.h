@@ -846,6 +846,18 @@ struct evs_project_verify_result {
 int evs_project_verify(struct evs_store *store, void (*each)(void *context, const struct evs_finding *finding), void *context,
                        struct evs_project_verify_result *result, struct evs_error *err);
 
+struct evs_consume_verify_result {
+	uint64_t groups, letters; /* looked at */
+	uint64_t findings;
+};
+
+/*
+ * Check groups, what waits in them, and dead letters with the record of what was done to them, beyond what evs_verify looks
+ * at. Returns as evs_verify.
+ */
+int evs_consume_verify(struct evs_store *store, void (*each)(void *context, const struct evs_finding *finding), void *context,
+                       struct evs_consume_verify_result *result, struct evs_error *err);
+
 /*
  * Write a consistent copy of the store to a descriptor while others write; synced where that is possible.
  * EVS_OK, EVS_IO, EVS_FULL, EVS_NOMEM, EVS_CORRUPT, EVS_BUSY; EVS_USAGE: the descriptor is the store's own file.

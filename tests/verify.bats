@@ -160,12 +160,12 @@ patched() {
 	END
 }
 
-# finds KINDS: verify of b.evs finds these, and says that no backup is needed.
+# finds KINDS [ADVICE]: verify of b.evs finds these, and says that no backup is needed, or what else there is to do.
 finds() {
 	ran 5 evs verify b.evs
 	findings
 	is "$(jq -r .kind <<<"$output" | sort | paste -sd' ')" "$1"
-	err_has '; the events are whole: make projections anew with --rebuild, drop snapshots'
+	err_has "${2-; the events are whole: make projections anew with --rebuild, drop snapshots}"
 }
 
 @test "verify looks at projections and snapshots" {
@@ -288,6 +288,54 @@ index n' >fails.fold
 	finds 'snapshot-damaged'
 	patched '(?<=1\x00)\x01(?=Account\x00\x00\x00\x00\x00\x00\x00\x00\x00\x03)' '\x02'
 	finds 'snapshot-damaged'
+}
+
+# Group mail stopped nowhere, with an event that waits, two parked letters, and one letter that was dropped.
+grouped() {
+	for i in 1 2 3 4 5 6; do
+		echo "{\"eventType\":\"t\",\"aggregateId\":\"s$((i % 3))\",\"data\":$i}"
+	done | evs append a.evs
+	ran 4 evs consume a.evs mail --limit 6 --on-failure park --max-retries 0 -- sh -c '[ $EVS_POSITION != 2 ]'
+	ran 4 evs consume a.evs other --to 1 --max-retries 0 -- false
+	quiet evs dlq a.evs drop 3 --reason why
+	timeout 1 "$EVS_BIN/evs" consume a.evs slow --to 1 --initial-delay 1h -- false || true
+	ran 0 evs verify a.evs
+	err_has ', 3 groups, 2 dead letters: no damage found'
+}
+
+@test "groups, what waits in them, parked streams, dead letters and their record" {
+	grouped
+	patched '(?<=mail)\x01(?=\x01\0\0\0\x06\x80\x08)' '\x02'
+	finds 'group-damaged' '; restore'
+	out_has "the record of group 'mail' is damaged"
+	patched '(?<=mail\x01\x01\0\0\0)\x06(?=\x80\x08)' '\x09'
+	finds 'group-position' '; restore'
+	out_has "group 'mail' is at position 9, the newest event has position 6"
+	# Its counts: of what waits, and what is parked.
+	patched '(?<=mail\x01\x01\0\0\0\x06\x80\x08\0)\0(?=\x02)' '\x01'
+	finds 'group-wait' '; restore'
+	out_has "group 'mail' says that 1 events wait, 0 do"
+	patched '(?<=mail\x01\x01\0\0\0\x06\x80\x08\0\0)\x02' '\x01'
+	finds 'group-parked' '; restore'
+	out_has "group 'mail' says that 1 letters are parked, its streams say 2"
+	# The event that waits: its version, its position.
+	patched '(?<=\0\0\0\x03..\0\0\0\0\0\0\0\x01)\x01' '\x02'
+	finds 'group-wait group-wait' '; restore'
+	patched '(?<=\0\0\0\x03..\0\0\0\0\0\0\0)\x01(?=\x01)' '\x05'
+	finds 'group-wait' '; restore'
+	out_has "the event at position 5 waits in group 'slow' where it cannot"
+	# The parked stream.
+	patched '(?<=\x01\0\0\0........)\x02(?=\0\0\0\0\0\0\0)' '\x03'
+	finds 'group-parked group-parked' '; restore'
+	out_has "a stream of group 'mail' waits for 3 parked letters, of which 2 are there"
+	# A letter: what it holds, its position.
+	patched '(?<=exit status 1)\x01(?=\x01........\x04mail)' '\x07'
+	finds 'dead-letter group-parked' '; restore'
+	patched '\x02(?=\x0dexit status 1\x01\x01)' '\x08'
+	finds 'dead-letter' '; restore'
+	out_has 'dead letter 1 is of position 8, the newest event has position 6'
+	patched '\x01(?=\x03\x01\x03.{8}\x03\x01\x05other)' '\x02'
+	finds 'dead-letter-record' '; restore'
 }
 
 @test "verify while a projection is worked on and made anew finds nothing" {

@@ -21,12 +21,13 @@ static struct key key_of(uint32_t group, unsigned slot, uint64_t position)
 	return k;
 }
 
-static int decode(struct kv_bytes key, struct kv_bytes value, struct wait *out, struct evs_error *err)
+int wait_decode(struct kv_bytes key, struct kv_bytes value, uint32_t *group, struct wait *out, struct evs_error *err)
 {
 	const uint8_t *p = value.data + FIXED;
 
 	if (key.size == KEY && value.size > FIXED && value.data[0] == WAIT_VERSION &&
 	    (p = get_varint(p, value.data + value.size, &out->tries)) != NULL) {
+		*group = (uint32_t)(get64be(key.data) >> 32);
 		out->slot = (unsigned)key.data[4] << 8 | key.data[5];
 		out->position = get64be(key.data + 6);
 		out->stream = get64(value.data + 1);
@@ -61,7 +62,7 @@ int wait_get(struct kv_txn *txn, uint32_t group, unsigned slot, uint64_t positio
 	struct kv_bytes value;
 	int status = kv_get(txn, KV_WAIT, k.bytes, KEY, &value, err);
 
-	return status == EVS_OK ? decode((struct kv_bytes){k.bytes, KEY}, value, out, err) : status;
+	return status == EVS_OK ? wait_decode((struct kv_bytes){k.bytes, KEY}, value, &group, out, err) : status;
 }
 
 int wait_delete(struct kv_txn *txn, uint32_t group, unsigned slot, uint64_t position, struct evs_error *err)
@@ -86,7 +87,7 @@ int wait_each(struct kv_txn *txn, uint32_t group, int (*each)(void *context, con
 	for (status = kv_move(c, KV_AT_OR_AFTER, &key, &value, err); status == EVS_OK; status = kv_move(c, KV_NEXT, &key, &value, err)) {
 		if (key.size < 4 || memcmp(key.data, first.bytes, 4) != 0)
 			break;
-		if ((status = decode(key, value, &w, err)) != EVS_OK || (status = each(context, &w)) != EVS_OK)
+		if ((status = wait_decode(key, value, &group, &w, err)) != EVS_OK || (status = each(context, &w)) != EVS_OK)
 			break;
 	}
 	kv_cursor_close(c);

@@ -24,6 +24,9 @@ int wait_put(struct kv_txn *txn, uint32_t group, const struct wait *w, struct ev
 /* EVS_OK; EVS_END: it is not there; EVS_CORRUPT, EVS_IO. out->list is borrowed as what kv_get returns. */
 int wait_get(struct kv_txn *txn, uint32_t group, unsigned slot, uint64_t position, struct wait *out, struct evs_error *err);
 
+/* Read a record of KV_WAIT; *out borrows it. EVS_OK, EVS_CORRUPT. */
+int wait_decode(struct kv_bytes key, struct kv_bytes value, uint32_t *group, struct wait *out, struct evs_error *err);
+
 /* EVS_OK also where it is not there. */
 int wait_delete(struct kv_txn *txn, uint32_t group, unsigned slot, uint64_t position, struct evs_error *err);
 
