@@ -193,8 +193,12 @@ responder() {
 	for i in 1 2 3 4 5; do
 		asks --type x --timeout 30s
 		kill -STOP $asker
-		reply 0 --to "$(of_request .eventId | tr -d '"')" <<<$i
+		evs reply a.evs --to "$(of_request .eventId | tr -d '"')" <<<$i >receipt 3>&- &
+		replier=$!
+		# It may have been stopped with the write lock in its hand: then the reply is for later.
+		for ((n = 0; n < 100; n++)); do [ ! -s receipt ] || break; sleep 0.02; done
 		kill -CONT $asker
+		ends 0 $replier
 		ends 0 $asker
 		is "$(jq .data out)" $i
 	done
