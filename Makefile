@@ -1,7 +1,7 @@
 # evs: `make help` names the targets.
 
 VERSION := 0.1.0
-TOOLS   := append cat fold stat project snapshot replay decide consume group dlq verify backup
+TOOLS   := append cat fold stat project snapshot replay decide consume group dlq request reply metrics verify backup
 
 PREFIX     ?= /usr/local
 BINDIR     ?= $(PREFIX)/bin

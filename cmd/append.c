@@ -6,6 +6,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "common/fill.h"
 #include "common/memory.h"
 #include "common/message.h"
 #include "common/output.h"
@@ -39,16 +40,6 @@ struct append_args {
 #define FIELD(name) offsetof(struct append_args, append.name)
 #define ARG(name) offsetof(struct append_args, name)
 
-static const struct option fill_options[] = {
-	{'t', "type", "TYPE", OPTION_TEXT, FIELD(type), 0, "type", "eventType"},
-	{'s', "stream", "ID", OPTION_TEXT, FIELD(stream), 0, "stream", "aggregateId"},
-	{0, "aggregate-type", "T", OPTION_TEXT, FIELD(aggregate_type), 0, NULL, "aggregateType"},
-	{0, "source", "S", OPTION_TEXT, FIELD(source), 0, NULL, "source"},
-	{0, "correlation", "ID", OPTION_TEXT, FIELD(correlation), 0, NULL, "correlationId"},
-	{0, "causation", "ID", OPTION_TEXT, FIELD(causation), 0, NULL, "causationId"},
-	{0, "tag", "TAG", OPTION_LIST, FIELD(tags), FIELD(n_tags), NULL, "tags; repeat it for more"},
-};
-
 static const struct option input_options[] = {
 	{0, "format", "ndjson|cloudevents", OPTION_CHOICE, ARG(format), 0, NULL,
 	 "what a line is: an event (the default), or a CloudEvent 1.0"},
@@ -78,7 +69,7 @@ static const struct option output_options[] = {
 };
 
 static const struct option_group groups[] = {
-	{"For fields that an event lacks", fill_options, OPTION_COUNT(fill_options), 0},
+	FILL_GROUP("For fields that an event lacks", FILL_N, struct append_args, append),
 	{"Input", input_options, OPTION_COUNT(input_options), 0},
 	{"Conditions", condition_options, OPTION_COUNT(condition_options), 0},
 	{"Output", output_options, OPTION_COUNT(output_options), 0},

@@ -1,5 +1,4 @@
 /* evs decide: a command decides on a stream's state, and what it prints is appended if the state still holds. */
-#include <ctype.h>
 #include <limits.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -127,28 +126,6 @@ static int run_decide(struct decide_args *args, struct evs_store *store, const c
 	return message_refusal(path, &err);
 }
 
-/*
- * What is asked for: a file, or standard input, unless that is a terminal or has nothing. Returns STATUS_DONE, or says why
- * not.
- */
-static int read_command(struct decide_args *args, struct buf *text)
-{
-	struct evs_error err;
-	size_t at = 0;
-
-	if (args->command == NULL && isatty(STDIN_FILENO))
-		return STATUS_DONE;
-	if (file_read(args->command == NULL ? "-" : args->command, text, &err) != EVS_OK)
-		return message_text(&err);
-	while (at < text->size && isspace(text->data[at]))
-		at++;
-	if (at < text->size) {
-		args->decide.command = (const char *)text->data;
-		args->decide.command_size = text->size;
-	}
-	return STATUS_DONE;
-}
-
 /* Whether all that is needed was given, and nothing twice. */
 static bool check(const struct decide_args *args)
 {
@@ -181,7 +158,7 @@ static int cmd_decide(int argc, char **argv)
 	if (status == STATUS_DONE && evs_open(given.list[0], EVS_WRITE, &store, &err) != EVS_OK)
 		status = message_failure(given.list[0], &err);
 	if (status == STATUS_DONE)
-		status = read_command(&args, &command);
+		status = file_read_json(args.command, &command, &args.decide.command, &args.decide.command_size);
 	if (status == STATUS_DONE)
 		status = run_decide(&args, store, given.list[0], given.list + 1);
 	evs_close(store);

@@ -240,13 +240,14 @@ char *evs_event_text(struct evs_store *store, const struct evs_event *event, enu
 
 enum evs_field {
 	EVS_FIELD_TYPE, EVS_FIELD_ID, EVS_FIELD_TIMESTAMP, EVS_FIELD_STREAM, EVS_FIELD_AGGREGATE_TYPE, EVS_FIELD_SOURCE,
-	EVS_FIELD_CORRELATION, EVS_FIELD_CAUSATION
+	EVS_FIELD_CORRELATION, EVS_FIELD_CAUSATION,
+	EVS_FIELD_REPLY_TO /* metadata.replyTo, the tag that a reply is to have: evs-request(1) */
 };
 #define EVS_FIELD_SCRATCH 36
 
 /*
  * A field of an event's envelope, its *size bytes not terminated; borrowed from the event, the store or scratch, which has
- * EVS_FIELD_SCRATCH bytes. NULL: the event has none, or is damaged.
+ * EVS_FIELD_SCRATCH bytes. NULL: the event has none, or one that is no string, or is damaged.
  */
 const char *evs_event_field(struct evs_store *store, const struct evs_event *event, enum evs_field field, char *scratch, size_t *size);
 

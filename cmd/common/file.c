@@ -1,5 +1,6 @@
 #include "common/file.h"
 
+#include <ctype.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
@@ -11,6 +12,7 @@
 #include "common/message.h"
 
 #define READ_BYTES 65536
+#define NEW_MODE (S_IFREG | 0644)
 
 const char *file_name(const char *path)
 {
@@ -65,6 +67,26 @@ int file_read_fold(const char *path, struct buf *text, const char **fold, size_t
 	return STATUS_DONE;
 }
 
+int file_read_json(const char *path, struct buf *text, const char **json, size_t *size)
+{
+	struct evs_error err;
+	size_t at = 0;
+
+	*json = NULL;
+	*size = 0;
+	if (path == NULL && isatty(STDIN_FILENO))
+		return STATUS_DONE;
+	if (file_read(path == NULL ? "-" : path, text, &err) != EVS_OK)
+		return message_text(&err);
+	while (at < text->size && isspace(text->data[at]))
+		at++;
+	if (at < text->size) {
+		*json = (const char *)text->data;
+		*size = text->size;
+	}
+	return STATUS_DONE;
+}
+
 /* Write everything, durably. 0, or the errno. */
 static int write_all(int fd, const char *data, size_t size)
 {
@@ -84,11 +106,15 @@ static int write_all(int fd, const char *data, size_t size)
 int file_replace(const char *path, const void *data, size_t size, struct evs_error *err)
 {
 	char *real = realpath(path, NULL), *temporary = NULL; /* a link stays one */
+	struct stat st = {.st_mode = NEW_MODE};
 	int fd = -1, failure = 0;
-	struct stat st;
 
-	if (real == NULL || stat(real, &st) != 0)
+	if (real == NULL && errno == ENOENT)
+		real = strdup(path);
+	if (real == NULL || (stat(real, &st) != 0 && errno != ENOENT))
 		failure = errno;
+	else if (!S_ISREG(st.st_mode)) /* a device or a pipe would be gone */
+		failure = S_ISDIR(st.st_mode) ? EISDIR : ENOTSUP;
 	else if (asprintf(&temporary, "%s.XXXXXX", real) < 0)
 		failure = ENOMEM;
 	else if ((fd = mkostemp(temporary, O_CLOEXEC)) < 0 || fchmod(fd, st.st_mode & 07777) != 0)

@@ -19,7 +19,13 @@ int file_read(const char *path, struct buf *out, struct evs_error *err);
  */
 int file_read_fold(const char *path, struct buf *text, const char **fold, size_t *size, const char **name);
 
-/* Replace what a file holds, all or nothing; it keeps its mode. EVS_OK; EVS_IO, EVS_FULL, EVS_NOMEM likewise. */
+/*
+ * Read a JSON value that need not be there, from a file or, path NULL, from standard input: *json is NULL where that is a
+ * terminal or has nothing, else borrowed from text. Whether it is JSON is not looked at. Returns an exit status likewise.
+ */
+int file_read_json(const char *path, struct buf *text, const char **json, size_t *size);
+
+/* Replace what a file holds, all or nothing. It keeps its mode; a new one can be read by all. EVS_OK; EVS_IO, EVS_FULL, EVS_NOMEM likewise. */
 int file_replace(const char *path, const void *data, size_t size, struct evs_error *err);
 
 #endif

@@ -20,6 +20,7 @@ const char *message_meaning(int status)
 		[STATUS_CONFLICT] = "conflict",
 		[STATUS_REJECTED] = "went on, but rejected some events",
 		[STATUS_DAMAGED] = "the store is damaged",
+		[STATUS_TIMED_OUT] = "timed out",
 	};
 
 	return status >= 0 && status < (int)(sizeof meanings / sizeof *meanings) ? meanings[status] : NULL;

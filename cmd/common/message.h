@@ -12,6 +12,7 @@ enum message_status {
 	STATUS_CONFLICT = 3,
 	STATUS_REJECTED = 4,
 	STATUS_DAMAGED = 5,
+	STATUS_TIMED_OUT = 124,
 };
 
 /* What an exit status means, in a few words; NULL when it has no meaning. */

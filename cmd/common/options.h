@@ -68,6 +68,7 @@ struct tool {
 	const struct option_operand *operands;
 	size_t least, most;  /* how many operands; the first `least` are named as in `operands` */
 	const char *exits;   /* the exit statuses it has: "012" */
+	int exit_more;       /* another one, of more than a digit; 0: none */
 	const struct option_group *groups;
 	/*
 	 * What it does, by the operand behind its store, verbs.h; NULL: one thing. `usage` is then what stands behind "STORE

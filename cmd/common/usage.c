@@ -72,6 +72,8 @@ static void put_exits(struct buf *out, const struct tool *tool)
 
 	for (const char *digit = tool->exits; *digit != '\0'; digit++)
 		buf_printf(&text, "%s%c %s", text.size == 0 ? "" : ", ", *digit, message_meaning(*digit - '0'));
+	if (tool->exit_more != 0)
+		buf_printf(&text, ", %d %s", tool->exit_more, message_meaning(tool->exit_more));
 	buf_byte(&text, '\0');
 	buf_text(out, "\nExit status: ");
 	text_wrap(out, (const char *)text.data, sizeof "Exit status: " - 1, COLUMNS);

@@ -5,7 +5,6 @@
 #include "base/error.h"
 #include "base/moment.h"
 #include "event/packed.h"
-#include "event/path.h"
 #include "event/view.h"
 
 /* A step that is shared by the paths that begin alike. */
@@ -128,8 +127,7 @@ static bool key_is(const struct names *names, const struct packed *key, const st
 	return key->kind == PACKED_STRING && key->size == step->size && memcmp(key->bytes, step->key, key->size) == 0;
 }
 
-/* The value under a step of the container at p; *end moves to its end. NULL: there is none. */
-static const uint8_t *find_child(const struct names *names, const uint8_t *p, const uint8_t **end, const struct path_step *step)
+const uint8_t *fields_child(const struct names *names, const uint8_t *p, const uint8_t **end, const struct path_step *step)
 {
 	struct packed v = {0}, key = {0};
 	const uint8_t *after;
@@ -175,7 +173,7 @@ static bool put_node(struct buf *out, const struct names *names, const struct no
 		return render_value(out, names, p, end) != NULL;
 	buf_byte(out, array ? '[' : '{');
 	for (const struct node *c = n->children; c != NULL; c = c->next) {
-		const uint8_t *child_end = end, *child = find_child(names, p, &child_end, &c->step);
+		const uint8_t *child_end = end, *child = fields_child(names, p, &child_end, &c->step);
 		size_t before = out->size;
 		if (child == NULL || (c->step.key == NULL) != array)
 			continue;
@@ -224,7 +222,7 @@ static bool put_top(struct buf *out, const struct names *names, const struct nod
 			return true;
 		}
 	}
-	p = find_child(names, r->body, &end, &n->step);
+	p = fields_child(names, r->body, &end, &n->step);
 	return p != NULL && put_node(out, names, n, p, end);
 }
 

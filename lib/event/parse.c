@@ -722,6 +722,21 @@ void parse_rules_release(struct parse_rules *rules)
 
 /* ---- lines ---- */
 
+/* Say why a text is no JSON; line: of an event, which must be one line. */
+static void no_json(const yyjson_read_err *why, bool line, struct evs_error *err)
+{
+	const char *what = "no JSON: ", *which = why->msg;
+
+	if (why->code == YYJSON_READ_ERROR_UNEXPECTED_END) {
+		what = "";
+		which = line ? "the line ends inside a JSON value; an event is one line" : "the text ends inside a JSON value";
+	} else if (why->code == YYJSON_READ_ERROR_UNEXPECTED_CONTENT) {
+		what = "";
+		which = line ? "more follows the JSON object; an event is one line" : "more follows the JSON value";
+	}
+	error_set(err, EVS_BAD_EVENT, 0, "column %zu: %s%s", why->pos + 1, what, which);
+}
+
 /* A document in the parser's own memory, or in memory of its own when the line is long. */
 static yyjson_doc *read_doc(struct parser *p, const char *text, size_t size, struct evs_error *err)
 {
@@ -748,11 +763,7 @@ static yyjson_doc *read_doc(struct parser *p, const char *text, size_t size, str
 	if (doc == NULL && why.code == YYJSON_READ_ERROR_MEMORY_ALLOCATION)
 		error_nomem(err);
 	else if (doc == NULL)
-		error_set(err, EVS_BAD_EVENT, 0, "column %zu: %s%s", why.pos + 1,
-		          why.code == YYJSON_READ_ERROR_UNEXPECTED_END || why.code == YYJSON_READ_ERROR_UNEXPECTED_CONTENT ? "" : "no JSON: ",
-		          why.code == YYJSON_READ_ERROR_UNEXPECTED_END ? "the line ends inside a JSON value; an event is one line" :
-		          why.code == YYJSON_READ_ERROR_UNEXPECTED_CONTENT ? "more follows the JSON object; an event is one line" :
-		                                                             why.msg);
+		no_json(&why, p != NULL, err);
 	return doc;
 }
 

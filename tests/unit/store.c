@@ -238,12 +238,52 @@ static void tables_are_ordered(void **state)
 	kv_close(NULL);
 }
 
+/* EVS_FIELD_REPLY_TO: a string under metadata.replyTo, and nothing else. */
+static void where_replies_go(void **state)
+{
+	static const struct {
+		const char *fields, *reply_to;
+	} rows[] = {
+		{"\"metadata\":{\"replyTo\":\"reply:1\"}", "reply:1"},
+		{"\"metadata\":{\"a\":[{\"replyTo\":\"no\"}],\"replyTo\":\"yes\",\"z\":1}", "yes"},
+		{"\"metadata\":{\"replyTo\":\"01a222b6-629c-700b-b194-e42d815990a3\"}", "01a222b6-629c-700b-b194-e42d815990a3"},
+		{"\"metadata\":{\"replyTo\":\"\"}", ""},
+		{"\"metadata\":{\"replyTo\":1}", NULL},
+		{"\"metadata\":{\"replyTo\":{\"replyTo\":\"no\"}}", NULL},
+		{"\"metadata\":{}", NULL},
+		{"\"replyTo\":\"no\",\"data\":{\"replyTo\":\"no\"}", NULL},
+	};
+	static const struct evs_append_options plain = {.type = "a", .expect = EVS_EXPECT_ANY};
+	static const struct evs_selector all;
+	struct evs_store *store = open_store(in_folder("replies"), EVS_CREATE);
+	char scratch[EVS_FIELD_SCRATCH], line[300];
+	struct evs_event e;
+	struct evs_read *r;
+	size_t size;
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(rows); i++)
+		append_lines(store, &plain, line, (size_t)snprintf(line, sizeof line, "{%s}\n", rows[i].fields));
+	assert_int_equal(evs_read_new(store, &all, &r, NULL), EVS_OK);
+	for (size_t i = 0; i < COUNT(rows); i++) {
+		const char *wanted = rows[i].reply_to, *text;
+
+		assert_int_equal(evs_read_next(r, &e, NULL), EVS_OK);
+		text = evs_event_field(store, &e, EVS_FIELD_REPLY_TO, scratch, &size);
+		CHECK((text == NULL) == (wanted == NULL), "%s: %s", rows[i].fields, text == NULL ? "none" : "one");
+		if (wanted != NULL)
+			CHECK(size == strlen(wanted) && memcmp(text, wanted, size) == 0, "%s: %.*s", rows[i].fields, (int)size, text);
+	}
+	evs_read_free(r);
+	evs_close(store);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		FOLDER_TEST(what_is_no_store),   FOLDER_TEST(foreign_lmdb),       FOLDER_TEST(newer_and_damaged_formats),
 		FOLDER_TEST(truncated),          FOLDER_TEST(made_for_its_owner), FOLDER_TEST(reading_handles_do_not_write),
-		FOLDER_TEST(tables_are_ordered),
+		FOLDER_TEST(tables_are_ordered), FOLDER_TEST(where_replies_go),
 	};
 
 	return RUN(tests);
