@@ -341,6 +341,23 @@ static bool pass_record(struct frame_rest *f, uint64_t n_uuids, uint64_t size)
 	return true;
 }
 
+/* Where the record of an index belongs; its index is marked, where not all are wanted. */
+static size_t place_of(const struct segment_events *e, uint32_t index)
+{
+	size_t low = 0, high = e->n;
+
+	if (e->wanted == NULL)
+		return index;
+	while (high - low > 1) {
+		size_t middle = low + (high - low) / 2;
+		if (e->wanted[middle] <= index)
+			low = middle;
+		else
+			high = middle;
+	}
+	return low;
+}
+
 /* Read the next record of a frame into e; its bytes go behind e->bytes, which has room for the frame. */
 static bool next_record(const struct segment *s, struct frame_rest *f, struct segment_events *e)
 {
@@ -353,9 +370,9 @@ static bool next_record(const struct segment *s, struct frame_rest *f, struct se
 		return false;
 	if (index >= s->count)
 		return false;
-	r = &e->records[index];
-	if (e->wanted != NULL && !e->wanted[index])
+	if (e->marks != NULL && !e->marks[index])
 		return pass_record(f, n_uuids, size);
+	r = &e->records[place_of(e, (uint32_t)index)];
 	if (size > e->bytes.cap - e->bytes.size - RENDER_PAD || r->body != NULL || !join(f, n_uuids, size, e->bytes.data + e->bytes.size))
 		return false;
 	r->position = s->first + index;
@@ -388,24 +405,25 @@ static int read_frame(const struct segment *s, const struct frame_entry *entry, 
 	return rest.uuids == rest.uuids_end ? EVS_OK : EVS_CORRUPT;
 }
 
-/* Mark the wanted indexes, and behind those marks the frames that hold them. NULL: out of memory. */
-static uint8_t *mark_wanted(const struct segment *s, const uint32_t *wanted, size_t n_wanted)
+/* Mark the wanted indexes, and behind those marks the frames that hold them. EVS_OK, EVS_NOMEM; EVS_CORRUPT: they do not ascend, or are not there. */
+static int mark_wanted(const struct segment *s, const uint32_t *wanted, size_t n_wanted, struct segment_events *e)
 {
-	uint8_t *marks = calloc((size_t)s->count + s->n_frames, 1);
-
-	if (marks == NULL)
-		return NULL;
+	e->marks = calloc((size_t)s->count + s->n_frames, 1);
+	if (e->marks == NULL)
+		return EVS_NOMEM;
 	for (size_t i = 0; i < n_wanted; i++) {
 		uint16_t f = wanted[i] < s->count ? get16(s->frame_of + 2 * (size_t)wanted[i]) : UINT16_MAX;
-		if (f < s->n_frames)
-			marks[wanted[i]] = marks[s->count + f] = 1;
+		if (f >= s->n_frames || (i > 0 && wanted[i - 1] >= wanted[i]))
+			return EVS_CORRUPT;
+		e->marks[wanted[i]] = e->marks[s->count + f] = 1;
 	}
-	return marks;
+	return EVS_OK;
 }
 
-/* Room for the records of the marked frames (NULL: all), so that nothing moves while they are read. */
-static int make_room(const struct segment *s, const uint8_t *marks, struct segment_events *e, uint32_t *bad)
+/* Room for n records of the marked frames (NULL: all), so that nothing moves while they are read. */
+static int make_room(const struct segment *s, size_t n, struct segment_events *e, uint32_t *bad)
 {
+	const uint8_t *marks = e->marks == NULL ? NULL : e->marks + s->count;
 	struct frame_entry entry = {0};
 	size_t bytes = RENDER_PAD;
 
@@ -425,16 +443,15 @@ static int make_room(const struct segment *s, const uint8_t *marks, struct segme
 			return EVS_CORRUPT;
 		}
 	}
-	if (e->cap < s->count) {
-		struct record *records = realloc(e->records, s->count * sizeof *records);
-		if (records == NULL)
+	if (e->cap < n) {
+		free(e->records); /* no page of it is worth a copy */
+		e->records = malloc(n * sizeof *e->records);
+		e->cap = e->records == NULL ? 0 : n;
+		if (e->records == NULL)
 			return EVS_NOMEM;
-		e->records = records;
-		e->cap = s->count;
 	}
-	e->n = 0;
+	memset(e->records, 0, n * sizeof *e->records);
 	e->bytes.size = 0;
-	memset(e->records, 0, s->count * sizeof *e->records);
 	return buf_room(&e->bytes, bytes) ? EVS_OK : EVS_NOMEM;
 }
 
@@ -442,37 +459,32 @@ int segment_read(const struct segment *s, struct zip *zip, const struct zip_dict
                  size_t n_wanted, struct segment_events *e, uint32_t *bad)
 {
 	struct frame_entry entry = {0};
-	uint8_t *marks = NULL;
-	int status;
+	int status = EVS_OK;
 
-	e->wanted = NULL;
-	if (wanted != NULL) {
-		if ((e->wanted = mark_wanted(s, wanted, n_wanted)) == NULL)
-			return EVS_NOMEM;
-		marks = e->wanted + s->count;
+	e->marks = NULL;
+	e->wanted = wanted;
+	e->n = 0;
+	if (wanted != NULL)
+		status = mark_wanted(s, wanted, n_wanted, e);
+	if (status == EVS_OK) {
+		e->n = wanted == NULL ? s->count : n_wanted;
+		status = make_room(s, e->n, e, bad);
 	}
-	status = make_room(s, marks, e, bad);
 	for (uint32_t f = 0; f < s->n_frames && status == EVS_OK; f++) {
-		if (marks != NULL && !marks[f])
+		if (e->marks != NULL && !e->marks[s->count + f])
 			continue;
 		frame_at(s, f, &entry);
 		status = read_frame(s, &entry, zip, dict, e);
 		if (status != EVS_OK && bad != NULL)
 			*bad = f;
 	}
-	free(e->wanted);
+	free(e->marks);
+	e->marks = NULL;
 	e->wanted = NULL;
+	for (size_t i = 0; i < e->n && status == EVS_OK; i++)
+		if (e->records[i].body == NULL)
+			status = EVS_CORRUPT;
 	if (status != EVS_OK)
-		return status;
-	/* Candidates ascend, so that each moves to the front over none that is still needed. */
-	e->n = wanted == NULL ? s->count : n_wanted;
-	for (size_t i = 0; i < e->n; i++) {
-		uint32_t index = wanted == NULL ? (uint32_t)i : wanted[i];
-		if (index >= s->count || e->records[index].body == NULL || (i > 0 && wanted != NULL && wanted[i - 1] >= index)) {
-			e->n = 0;
-			return EVS_CORRUPT;
-		}
-		e->records[i] = e->records[index];
-	}
-	return EVS_OK;
+		e->n = 0;
+	return status;
 }

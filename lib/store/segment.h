@@ -62,7 +62,8 @@ struct segment_events {
 	size_t n, cap;
 	struct buf bytes;      /* what the records lie in */
 	struct buf raw;        /* scratch: a frame */
-	uint8_t *wanted;       /* scratch: marks by index; NULL: all are wanted */
+	const uint32_t *wanted; /* while they are unpacked: the indexes, ascending; NULL: all are wanted */
+	uint8_t *marks;        /* likewise: of these by index, then of their frames */
 };
 
 void segment_events_free(struct segment_events *e);
