@@ -137,7 +137,7 @@ static void fill(struct consume_args *args, struct job *job, const struct buf *s
 	s->limit = 0;
 	args->consume.group = job->group;
 	args->consume.selector = s;
-	args->consume.in_hand = *job->command == NULL || args->lines || args->batch > 0 ? job->batch : job->concurrency;
+	args->consume.in_hand = args->batch > 0 ? 2 * job->batch : *job->command == NULL || args->lines ? job->batch : job->concurrency;
 	args->consume.together = *job->command == NULL || args->batch > 0;
 	args->consume.give_up = args->on_failure == 0 ? EVS_GIVE_UP_DLQ : args->on_failure == 1 ? EVS_GIVE_UP_PARK : EVS_GIVE_UP_STOP;
 	args->consume.emits = args->emit;

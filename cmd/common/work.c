@@ -175,6 +175,8 @@ int work_wait(struct job *job, struct handler *handlers, size_t n, struct evs_er
 		if (handlers[i].pid > 0 && handlers[i].more_input)
 			sooner(&wait_ms, NUDGE_EVERY);
 	}
+	if (job->hurried)
+		wait_ms = 0;
 	if (signals_caught != 0 && (wait_ms < 0 || wait_ms > 100))
 		wait_ms = 100;
 	if (poll(wait, 2 + n * HANDLER_FDS, wait_ms) < 0) {

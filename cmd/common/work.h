@@ -16,6 +16,7 @@ struct job {
 	size_t batch;          /* events a run */
 	bool has_limit;
 	uint64_t left;         /* of the limit */
+	bool hurried;          /* there is more to do: work_wait does not sleep */
 	int64_t stopped_ns;    /* when a signal was seen; 0: none was */
 };
 

@@ -5,6 +5,8 @@
 #include "base/error.h"
 #include "common/work.h"
 
+enum { GATHER_AT_ONCE = 512 }; /* between two looks at the command */
+
 /* An event of the batch. */
 struct member {
 	struct evs_work work;  /* without the event's bytes */
@@ -12,106 +14,141 @@ struct member {
 	bool back;             /* it was given back, or has failed */
 };
 
-struct batch {
-	struct job *job;
+/* Events that were gathered, and their lines. */
+struct gathered {
 	struct member *list;
 	size_t n;
 	struct buf text;
+	bool ended; /* there are no more for now */
+};
+
+struct batch {
+	struct job *job;
+	struct gathered now, next; /* in hand: what is being handled, and what is gathered while that is */
 	struct handler handler;
 	struct environment environment;
 };
 
-/* Gather what can be had. */
-static int gather(struct batch *b, struct evs_error *err)
+/* Gather what can be had, at most `most` more. */
+static int gather(struct batch *b, struct gathered *g, size_t most, struct evs_error *err)
 {
 	struct evs_work work;
 	size_t size;
 	char *line;
 	int status = EVS_OK;
 
-	b->n = 0;
-	b->text.size = 0;
-	while (b->n < b->job->batch && (status = work_next(b->job, &work, err)) == EVS_OK) {
-		struct member *m = &b->list[b->n++];
+	for (; most > 0 && g->n < b->job->batch && (status = work_next(b->job, &work, err)) == EVS_OK; most--) {
+		struct member *m = &g->list[g->n++];
 		line = evs_event_text(b->job->store, &work.event, EVS_JSON, &size);
 		m->work = work;
-		m->from = b->text.size;
+		m->from = g->text.size;
 		m->back = false;
 		if (line != NULL)
-			buf_put(&b->text, line, size);
+			buf_put(&g->text, line, size);
 		free(line);
-		m->to = b->text.size;
-		if (line == NULL || b->text.failed)
+		m->to = g->text.size;
+		if (line == NULL || g->text.failed)
 			return error_nomem(err);
 	}
+	g->ended = status == EVS_END;
 	return status == EVS_END ? EVS_OK : status;
+}
+
+/* Wait for the command's end; what comes next is gathered meanwhile. */
+static int wait_for(struct batch *b, struct evs_error *err)
+{
+	struct handler *h = &b->handler;
+	struct gathered *next = &b->next;
+	int status = EVS_OK;
+
+	next->ended = false;
+	while (status == EVS_OK && !h->ended) {
+		b->job->hurried = !next->ended && next->n < b->job->batch;
+		if (b->job->hurried)
+			status = gather(b, next, GATHER_AT_ONCE, err);
+		if (status == EVS_OK)
+			status = work_wait(b->job, h, 1, err);
+		if (status == EVS_OK)
+			status = evs_consume_commit(b->job->consume, false, err);
+		work_hurry(b->job, h, 1);
+	}
+	b->job->hurried = false;
+	handler_finish(h);
+	return status;
 }
 
 /* Run the command with some of the batch. */
 static int run_with(struct batch *b, size_t from, size_t to, size_t n, struct evs_error *err)
 {
+	struct gathered *now = &b->now;
 	struct handler *h = &b->handler;
 	size_t first = from, last = to - 1;
 	char *const *environment;
-	int status = EVS_OK, failure;
+	int failure;
 
-	while (b->list[first].back)
+	while (now->list[first].back)
 		first++;
-	while (b->list[last].back)
+	while (now->list[last].back)
 		last--;
-	environment = environment_of(&b->environment, &b->list[first].work, n, b->list[last].work.event.position);
+	environment = environment_of(&b->environment, &now->list[first].work, n, now->list[last].work.event.position);
 	h->input.size = h->given = 0;
 	for (size_t i = from; i < to; i++)
-		if (!b->list[i].back)
-			buf_put(&h->input, b->text.data + b->list[i].from, b->list[i].to - b->list[i].from);
+		if (!now->list[i].back)
+			buf_put(&h->input, now->text.data + now->list[i].from, now->list[i].to - now->list[i].from);
 	if (environment == NULL || h->input.failed)
 		return error_nomem(err);
 	failure = handler_start(h, b->job->command, environment, b->job->emit, b->job->timeout_ms);
 	if (failure != 0)
 		return error_set(err, EVS_IO, failure, "cannot run '%s'", b->job->command[0]);
-	while (status == EVS_OK && !h->ended) {
-		status = work_wait(b->job, h, 1, err);
-		if (status == EVS_OK)
-			status = evs_consume_commit(b->job->consume, false, err);
-		work_hurry(b->job, h, 1);
-	}
-	handler_finish(h);
-	return status;
+	return wait_for(b, err);
 }
 
 /* What the run printed belongs to its last event. */
 static int succeed(struct batch *b, size_t from, size_t to, struct evs_error *err)
 {
+	struct member *list = b->now.list;
 	int64_t took_us = work_took_us(&b->handler);
 	size_t last = to - 1;
 	int status = EVS_OK;
 
-	while (b->list[last].back)
+	while (list[last].back)
 		last--;
 	if (b->job->emit) {
-		status = evs_consume_done(b->job->consume, b->list[last].work.ticket, took_us, (const char *)b->handler.output.data,
+		status = evs_consume_done(b->job->consume, list[last].work.ticket, took_us, (const char *)b->handler.output.data,
 		                          b->handler.output.size, err);
-		b->list[last].back = status == EVS_OK;
+		list[last].back = status == EVS_OK;
 	}
 	for (size_t i = from; i < to && status == EVS_OK; i++)
-		if (!b->list[i].back)
-			status = evs_consume_done(b->job->consume, b->list[i].work.ticket, took_us, NULL, 0, err);
+		if (!list[i].back)
+			status = evs_consume_done(b->job->consume, list[i].work.ticket, took_us, NULL, 0, err);
+	return status;
+}
+
+/* Give back those of a stream, from a place on. */
+static int give_back(struct batch *b, struct gathered *g, size_t from, uint64_t stream, struct evs_error *err)
+{
+	int status = EVS_OK;
+
+	for (size_t i = from; i < g->n && status == EVS_OK; i++) {
+		if (g->list[i].back || g->list[i].work.stream != stream)
+			continue;
+		status = evs_consume_return(b->job->consume, g->list[i].work.ticket, err);
+		g->list[i].back = true;
+	}
 	return status;
 }
 
 /* One is to blame; those of its stream that come later wait for it. */
 static int fail(struct batch *b, size_t at, const struct evs_failure *failure, struct evs_error *err)
 {
-	uint64_t stream = b->list[at].work.stream;
-	int status = evs_consume_fail(b->job->consume, b->list[at].work.ticket, failure, err);
+	uint64_t stream = b->now.list[at].work.stream;
+	int status = evs_consume_fail(b->job->consume, b->now.list[at].work.ticket, failure, err);
 
-	b->list[at].back = true;
-	for (size_t i = at + 1; stream != 0 && i < b->n && status == EVS_OK; i++) {
-		if (b->list[i].back || b->list[i].work.stream != stream)
-			continue;
-		status = evs_consume_return(b->job->consume, b->list[i].work.ticket, err);
-		b->list[i].back = true;
-	}
+	b->now.list[at].back = true;
+	if (status == EVS_OK && stream != 0)
+		status = give_back(b, &b->now, at + 1, stream, err);
+	if (status == EVS_OK && stream != 0)
+		status = give_back(b, &b->next, 0, stream, err);
 	return status;
 }
 
@@ -125,7 +162,7 @@ static int handle(struct batch *b, size_t from, size_t to, struct evs_error *err
 	int status;
 
 	for (size_t i = from; i < to; i++)
-		if (!b->list[i].back) {
+		if (!b->now.list[i].back) {
 			only = i;
 			n++;
 		}
@@ -149,22 +186,39 @@ static int handle(struct batch *b, size_t from, size_t to, struct evs_error *err
 	return status == EVS_OK ? handle(b, middle, to, err) : status;
 }
 
+/* What was gathered is to be handled now. */
+static void turn(struct batch *b)
+{
+	struct gathered done = b->now;
+
+	b->now = b->next;
+	b->next = done;
+	b->next.n = b->next.text.size = 0;
+}
+
 static int run(struct batch *b, struct evs_error *err)
 {
 	int status = EVS_OK;
 
 	while (status == EVS_OK) {
-		status = gather(b, err);
-		if (status == EVS_OK && b->n > 0)
-			status = handle(b, 0, b->n, err);
+		turn(b);
+		status = gather(b, &b->now, b->job->batch, err);
+		if (status == EVS_OK && b->now.n > 0)
+			status = handle(b, 0, b->now.n, err);
 		if (status == EVS_OK)
 			status = evs_consume_commit(b->job->consume, false, err);
-		if (status != EVS_OK || work_is_over(b->job))
+		if (status != EVS_OK || work_stopping(b->job) || (b->next.n == 0 && work_is_over(b->job)))
 			break;
-		if (b->n == 0)
+		if (b->now.n == 0)
 			status = work_wait(b->job, NULL, 0, err);
 	}
 	return status;
+}
+
+static void release(struct gathered *g)
+{
+	free(g->list);
+	buf_free(&g->text);
 }
 
 int work_batch(struct job *job, struct evs_error *err)
@@ -172,12 +226,13 @@ int work_batch(struct job *job, struct evs_error *err)
 	struct batch b = {.job = job, .environment = {.job = job}};
 	int status;
 
-	b.list = calloc(job->batch, sizeof *b.list);
-	status = b.list == NULL ? error_nomem(err) : run(&b, err);
+	b.now.list = calloc(job->batch, sizeof *b.now.list);
+	b.next.list = calloc(job->batch, sizeof *b.next.list);
+	status = b.now.list == NULL || b.next.list == NULL ? error_nomem(err) : run(&b, err);
 	handler_kill(&b.handler, 9);
 	handler_release(&b.handler);
 	environment_release(&b.environment);
-	buf_free(&b.text);
-	free(b.list);
+	release(&b.now);
+	release(&b.next);
 	return status;
 }
