@@ -90,23 +90,24 @@ $(BUILD)/bench/%: tests/bench/%.c
 	@mkdir -p $(@D)
 	$(Q)$(CC) -std=c11 -D_GNU_SOURCE -O2 $(WARNINGS) -o $@ $< -llmdb -lpthread -lm
 
+CORES := $(shell nproc 2>/dev/null || echo 2)
 .PHONY: deps
 deps: ## install what building and testing needs (Debian, Ubuntu)
 	@.ci/deps
 
 .PHONY: demo
 demo: deps ## install what is missing, build, run a real pipeline on a sample
-	@$(MAKE) --no-print-directory all
+	@$(MAKE) --no-print-directory -j$(CORES) all
 	@samples/demo
 
 .PHONY: check
 check: deps ## install what is missing, build, run all tests
-	@$(MAKE) --no-print-directory all
+	@$(MAKE) --no-print-directory -j$(CORES) all
 	@tests/check
 
 .PHONY: check-long
-check-long: deps ## all tests and the long soaks
-	@$(MAKE) --no-print-directory all
+check-long: deps ## tests with sanitizers, fuzzers at work, long soaks
+	@$(MAKE) --no-print-directory -j$(CORES) all
 	@tests/check --long
 
 .PHONY: asan
