@@ -232,13 +232,15 @@ static int run_reset(void *context, struct evs_store *store, const struct operan
 	status = find_position(store, args->to, &to, &err);
 	if (status == EVS_OK)
 		status = evs_group_reset(store, given->rest[0], to, args->dry_run, &before, &err);
-	if (status == EVS_END)
-		return no_group(given);
 	if (status != EVS_OK)
 		return message_refusal(given->list[0], &err);
 	buf_text(output_buf(), "{\"group\":");
 	render_string(output_buf(), (const uint8_t *)given->rest[0], strlen(given->rest[0]));
-	buf_printf(output_buf(), ",\"from\":%" PRIu64 ",\"to\":%" PRIu64 "%s}\n", before, to, args->dry_run ? ",\"dryRun\":true" : "");
+	if (before == UINT64_MAX)
+		buf_text(output_buf(), ",\"from\":null");
+	else
+		buf_printf(output_buf(), ",\"from\":%" PRIu64, before);
+	buf_printf(output_buf(), ",\"to\":%" PRIu64 "%s}\n", to, args->dry_run ? ",\"dryRun\":true" : "");
 	return STATUS_DONE;
 }
 

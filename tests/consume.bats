@@ -305,6 +305,18 @@ letters() {
 	ran 2 evs group a.evs reset g
 	ran 1 evs group a.evs show none
 	err_has "there is no group 'none'"
+	# One that is not there is made, so a new one can begin anywhere.
+	ran 0 evs group a.evs reset late --to end --dry-run
+	out_is '{"group":"late","from":null,"to":5,"dryRun":true}'
+	ran 1 evs group a.evs show late
+	ran 0 evs group a.evs reset late --to end
+	out_is '{"group":"late","from":null,"to":5}'
+	ran 0 evs group a.evs reset late --to 4
+	out_is '{"group":"late","from":5,"to":4}'
+	consume 0 late --type 'order.*'
+	is "$(jq .data <<<"$output")" 5
+	is "$(of late '[.handled,.deadLetters]')" '[1,0]'
+	quiet evs group a.evs drop late
 	quiet evs group a.evs drop g
 	ran 1 evs group a.evs drop g
 	is "$(evs group a.evs | jq -r .group)" h

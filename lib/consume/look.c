@@ -178,8 +178,12 @@ int evs_group_list(struct evs_store *store, const char *name, int (*each)(void *
 
 /* ---- changes ---- */
 
-/* A group that nobody consumes, for a change. txn is the caller's where EVS_OK is returned; so is *m, which keeps others out. */
-static int begin_change(struct evs_store *store, const char *name, struct kv_txn **txn, struct group *g, struct member *m, struct evs_error *err)
+/*
+ * A group that nobody consumes, for a change. txn is the caller's where EVS_OK is returned; so is *m, which keeps others out.
+ * made: NULL, or it is made where it is not there, and whether it was.
+ */
+static int begin_change(struct evs_store *store, const char *name, bool *made, struct kv_txn **txn, struct group *g, struct member *m,
+                        struct evs_error *err)
 {
 	struct store_state state;
 	uint64_t pid = 0;
@@ -194,6 +198,10 @@ static int begin_change(struct evs_store *store, const char *name, struct kv_txn
 		status = store_begin(store, true, txn, &state, err);
 	if (status == EVS_OK)
 		status = group_get(*txn, name, g, err);
+	if (made != NULL && (*made = status == EVS_END)) {
+		g->made_us = moment_now_us();
+		status = group_put(*txn, name, g, err);
+	}
 	if (status == EVS_OK)
 		status = member_look(store->path, g->number, m, err);
 	if (status == EVS_OK && (member_list(m, &pid, 1) > 0 || !member_take(m, 0, GROUP_SLOTS)))
@@ -224,11 +232,12 @@ int evs_group_reset(struct evs_store *store, const char *name, uint64_t position
 	struct kv_txn *txn;
 	struct member m;
 	struct group g;
-	int status = begin_change(store, name, &txn, &g, &m, err);
+	bool made;
+	int status = begin_change(store, name, &made, &txn, &g, &m, err);
 
 	if (status != EVS_OK)
 		return status;
-	*before = group_position(&g);
+	*before = made ? UINT64_MAX : group_position(&g);
 	if (dry_run) {
 		end_change(txn, &g, &m, EVS_END, err);
 		return EVS_OK;
@@ -251,7 +260,7 @@ int evs_group_drop(struct evs_store *store, const char *name, struct evs_error *
 	struct kv_txn *txn;
 	struct member m;
 	struct group g;
-	int status = begin_change(store, name, &txn, &g, &m, err);
+	int status = begin_change(store, name, NULL, &txn, &g, &m, err);
 
 	if (status != EVS_OK)
 		return status;
