@@ -5,7 +5,10 @@
 #include "base/error.h"
 #include "base/hash.h"
 
-#define HITS_MAX 200000 /* that are noted; then the older half is forgotten */
+enum {
+	HITS_MAX = 200000,      /* that are noted; then the older half is forgotten */
+	PROGRESS_EVENTS = 4096, /* between two calls of on_progress */
+};
 
 /* What a watched expression was for each state after its last event: a hash of its text, by the state's number. */
 struct seen {
@@ -16,6 +19,8 @@ struct seen {
 struct scan {
 	struct evs_store *store;
 	struct walk_options options;
+	const struct evs_replay_options *progress;
+	uint64_t folded;
 	const struct stop *const *stops;
 	size_t n;
 	struct walk *walk; /* NULL: it begins anew */
@@ -28,7 +33,7 @@ struct scan {
 	uint64_t from;     /* from here on */
 };
 
-struct scan *scan_new(struct evs_store *store, const struct walk_options *options)
+struct scan *scan_new(struct evs_store *store, const struct walk_options *options, const struct evs_replay_options *progress)
 {
 	struct scan *s = calloc(1, sizeof *s);
 
@@ -37,6 +42,7 @@ struct scan *scan_new(struct evs_store *store, const struct walk_options *option
 	s->store = store;
 	s->options = *options;
 	s->options.every_event = true;
+	s->progress = progress;
 	return s;
 }
 
@@ -184,6 +190,8 @@ static int go_on(struct scan *s, uint64_t low, uint64_t high, struct evs_error *
 		struct evs_error own;
 
 		hit = false;
+		if (++s->folded % PROGRESS_EVENTS == 0 && s->progress->on_progress != NULL)
+			s->progress->on_progress(s->progress->context, s->folded);
 		status = walk_next(s->walk, &own);
 		if (status == EVS_OK) {
 			status = look(s, &hit, err);

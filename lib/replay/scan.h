@@ -12,11 +12,12 @@
 struct scan;
 
 /*
- *   options  of the walk; borrowed until scan_free
+ *   options   of the walk; what they point to is borrowed until scan_free
+ *   progress  its on_progress is told how many events were folded; borrowed likewise
  *
  * NULL: no memory.
  */
-struct scan *scan_new(struct evs_store *store, const struct walk_options *options);
+struct scan *scan_new(struct evs_store *store, const struct walk_options *options, const struct evs_replay_options *progress);
 void scan_free(struct scan *s); /* NULL is fine */
 
 /*

@@ -361,20 +361,20 @@ int session_each(struct session *s, uint64_t from, uint64_t to, bool forward,
 	return status == EVS_END ? EVS_OK : status;
 }
 
-int session_goto_moment(struct session *s, const char *time, struct evs_error *err)
+int session_moment(struct session *s, const char *time, uint64_t *position, struct evs_error *err)
 {
 	const char *until = s->selector.until;
 	int64_t now = moment_now_us() * 1000, wanted, bound;
-	uint64_t position = 0;
 	int status;
 
+	*position = 0;
 	if (!moment_parse_option(time, now, true, &wanted))
 		return error_set(err, EVS_USAGE, 0, "no time: '%s'; write 2026-05-14T10:30:00Z, 2026-05-14, or -15m, -2h, -7d", time);
 	if (until == NULL || !moment_parse_option(until, now, true, &bound) || wanted < bound)
 		s->selector.until = time;
-	status = session_each(s, 0, s->last, false, note_place, &position, err);
+	status = session_each(s, 0, s->last, false, note_place, position, err);
 	s->selector.until = until;
-	return status == EVS_OK ? session_goto(s, position, err) : status;
+	return status;
 }
 
 int session_event(struct session *s, uint64_t position, struct record *record, struct evs_error *err)

@@ -58,9 +58,11 @@ int session_set_key(struct session *s, const char *key, struct evs_error *err);
  */
 int session_step(struct session *s, bool forward, uint64_t n, uint64_t *moved, struct evs_error *err);
 
-/* To the last event at or before a position, or whose own timestamp is not after a TIME. As session_step; EVS_USAGE: no time. */
+/* To the last event at or before a position. As session_step. */
 int session_goto(struct session *s, uint64_t position, struct evs_error *err);
-int session_goto_moment(struct session *s, const char *time, struct evs_error *err);
+
+/* The position of the last event whose own timestamp is not after a TIME, 0: there is none. As session_step; EVS_USAGE: no time. */
+int session_moment(struct session *s, const char *time, uint64_t *position, struct evs_error *err);
 
 /*
  * To the next event at which one of the stops stops, or to the one before.

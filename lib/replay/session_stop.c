@@ -80,7 +80,7 @@ static int set_scan(struct session *s, struct evs_error *err)
 		return EVS_OK;
 	s->walk.positions = s->key != NULL && !s->by_stream && s->only.n > 0 ? s->only.list : NULL;
 	s->walk.n_positions = s->only.n;
-	if (s->scan == NULL && (s->scan = scan_new(s->store, &s->walk)) == NULL)
+	if (s->scan == NULL && (s->scan = scan_new(s->store, &s->walk, s->options)) == NULL)
 		return error_nomem(err);
 	status = scan_set(s->scan, s->by_state, s->n_by_state, session_position(s), err);
 	s->scan_set = status == EVS_OK;
@@ -99,6 +99,13 @@ static int arrive(struct session *s, uint64_t position, int status, struct evs_e
 static struct search search_of(const struct session *s, const struct stop *const *stops, size_t n)
 {
 	return (struct search){s->store, &s->selector, s->key != NULL && !s->by_stream ? &s->only : NULL, stops, n};
+}
+
+/* Tell how many events were looked at. */
+static void tell_progress(const struct session *s, uint64_t events)
+{
+	if (s->options->on_progress != NULL)
+		s->options->on_progress(s->options->context, events);
 }
 
 static int run_forward(struct session *s, uint64_t bound, struct evs_error *err)
@@ -124,6 +131,7 @@ static int run_forward(struct session *s, uint64_t bound, struct evs_error *err)
 			return scanned;
 		if (status == EVS_OK || scanned == EVS_OK)
 			return arrive(s, hit, EVS_OK, err);
+		tell_progress(s, to - session_position(s));
 		if (session_stopped(s))
 			return arrive(s, to, error_set(err, EVS_INTERRUPTED, 0, "interrupted"), err);
 	}
@@ -154,6 +162,7 @@ static int run_back(struct session *s, uint64_t bound, struct evs_error *err)
 			return arrive(s, hit, EVS_OK, err);
 		if (status != EVS_END)
 			return status;
+		tell_progress(s, session_position(s) - low);
 		if (session_stopped(s))
 			return arrive(s, low, error_set(err, EVS_INTERRUPTED, 0, "interrupted"), err);
 	}
@@ -179,7 +188,7 @@ static int find_state(struct session *s, const struct stop *stop, uint64_t after
 
 	s->walk.positions = s->key != NULL && !s->by_stream && s->only.n > 0 ? s->only.list : NULL;
 	s->walk.n_positions = s->only.n;
-	scan = scan_new(s->store, &s->walk);
+	scan = scan_new(s->store, &s->walk, s->options);
 	if (scan == NULL)
 		return error_nomem(err);
 	status = scan_set(scan, &stop, 1, 0, err);
@@ -200,6 +209,7 @@ int session_find(struct session *s, const struct stop *stop, uint64_t after, str
 	for (uint64_t low = after + 1; stop->kind == STOP_EVENT && status == EVS_END && low <= s->last; low = to + 1) {
 		if (session_stopped(s))
 			return error_set(err, EVS_INTERRUPTED, 0, "interrupted");
+		tell_progress(s, low - after);
 		to = s->last - low < width ? s->last : low + width - 1;
 		width = width < MOST ? width * 2 : MOST;
 		status = search_run(&search, low, to, true, &hit, err);
