@@ -115,17 +115,26 @@ void debug_put_event(struct debug_line *line, const struct record *record)
 /* Changes on their way into a line. */
 struct changes {
 	struct debug_line *line;
-	struct buf text;
-	bool any, failed;
+	struct buf text, piece;
+	bool any;
 };
 
+/* Put a piece: a lead of our own, and what follows it, on one line. */
+static void put_piece(struct changes *c, enum debug_colour colour, const char *lead, const char *text, size_t size, unsigned most)
+{
+	c->piece.size = 0;
+	buf_text(&c->piece, lead);
+	buf_put(&c->piece, text, size);
+	debug_put(c->line, colour, (const char *)c->piece.data, c->piece.size, most);
+}
+
 /* Put a value, shortened. */
-static bool put_value(struct changes *c, enum debug_colour colour, const struct value *v)
+static bool put_value(struct changes *c, enum debug_colour colour, const char *lead, const struct value *v)
 {
 	c->text.size = 0;
 	if (!value_render(&c->text, session_names(c->line->d->session), v))
 		return false;
-	debug_put(c->line, colour, (const char *)c->text.data, c->text.size, VALUE_COLUMNS);
+	put_piece(c, colour, lead, (const char *)c->text.data, c->text.size, VALUE_COLUMNS);
 	return true;
 }
 
@@ -134,20 +143,16 @@ static bool put_change(void *context, const struct patch_change *change)
 {
 	struct changes *c = context;
 	bool new = change->from == NULL, gone = change->to == NULL;
-	bool good = true;
 
-	debug_say(c->line, COLOUR_NONE, c->any ? ", " : " ");
+	if (c->any)
+		debug_say(c->line, COLOUR_NONE, ",");
 	c->any = true;
-	if (new || gone)
-		debug_say(c->line, new ? COLOUR_NEW : COLOUR_OLD, new ? "+" : "-");
-	debug_put(c->line, new ? COLOUR_NEW : gone ? COLOUR_OLD : COLOUR_PATH, change->path, change->path_size, NAME_COLUMNS);
-	if (change->path_size > 0)
-		debug_say(c->line, COLOUR_NONE, " ");
-	if (!new)
-		good = put_value(c, COLOUR_OLD, change->from);
+	put_piece(c, new ? COLOUR_NEW : gone ? COLOUR_OLD : COLOUR_PATH, new ? " +" : gone ? " -" : " ", change->path, change->path_size, NAME_COLUMNS);
+	if (!new && !put_value(c, COLOUR_OLD, change->path_size > 0 ? " " : "", change->from))
+		return false;
 	if (!new && !gone)
-		debug_say(c->line, COLOUR_NONE, " -> ");
-	return good && (gone || put_value(c, COLOUR_NEW, change->to));
+		debug_say(c->line, COLOUR_NONE, " ->");
+	return gone || put_value(c, COLOUR_NEW, new && change->path_size == 0 ? "" : " ", change->to);
 }
 
 int debug_put_changes(struct debug_line *line, const struct value *from, const struct value *to, struct evs_error *err)
@@ -170,8 +175,21 @@ int debug_put_changes(struct debug_line *line, const struct value *from, const s
 	good = patch_each(session_names(line->d->session), from, to, put_change, &c);
 	if (good && !c.any)
 		debug_say(line, COLOUR_TIME, " no change");
+	output_buf()->failed |= c.text.failed || c.piece.failed;
 	buf_free(&c.text);
+	buf_free(&c.piece);
 	return good ? EVS_OK : error_set(err, EVS_CORRUPT, 0, "a state is damaged");
+}
+
+/* Put the key of a state; of a fold by stream it is the stream, which was said. */
+static void put_own_key(struct debug_line *line, const struct session_state *s)
+{
+	const struct fold *fold = session_fold(line->d->session);
+
+	if (fold == NULL || fold_by_stream(fold))
+		return;
+	debug_say(line, COLOUR_NONE, " ");
+	debug_put(line, COLOUR_STREAM, s->key.text, s->key.size, NAME_COLUMNS);
 }
 
 int debug_put_states(struct debug_line *line, struct evs_error *err)
@@ -183,11 +201,7 @@ int debug_put_states(struct debug_line *line, struct evs_error *err)
 
 	for (size_t i = 0; i < n && status == EVS_OK; i++) {
 		debug_say(line, COLOUR_NONE, i == 0 ? ":" : ";");
-		/* Of a fold by stream the key is the stream, which was said. */
-		if (session_fold(d->session) != NULL && !fold_by_stream(session_fold(d->session))) {
-			debug_say(line, COLOUR_NONE, " ");
-			debug_put(line, COLOUR_STREAM, list[i].key.text, list[i].key.size, NAME_COLUMNS);
-		}
+		put_own_key(line, &list[i]);
 		if (list[i].after.failure.size > 0 && list[i].after.position == session_position(d->session)) {
 			debug_say(line, COLOUR_OLD, " ");
 			debug_put(line, COLOUR_OLD, (const char *)list[i].after.failure.data, list[i].after.failure.size, 0);

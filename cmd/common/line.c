@@ -32,7 +32,7 @@ enum {
 	each(rl_attempted_completion_function) each(rl_attempted_completion_over) each(rl_completion_suppress_append) \
 	each(rl_completer_word_break_characters) each(rl_catch_signals) each(rl_line_buffer) each(rl_readline_name) \
 	each(rl_point) each(rl_resize_terminal) \
-	each(add_history) each(read_history) each(write_history) each(append_history) each(stifle_history) each(history_get) each(history_length)
+	each(add_history) each(read_history) each(history_truncate_file) each(append_history) each(stifle_history) each(history_get) each(history_length)
 
 #define DECLARE(name) __typeof__(name) *name;
 static struct {
@@ -189,7 +189,7 @@ void line_begin(const struct line_options *options)
 void line_end(void)
 {
 	if (line.library != NULL && line.options->history != NULL)
-		line.rl.write_history(line.options->history);
+		line.rl.history_truncate_file(line.options->history, HISTORY_LINES);
 	buf_free(&line.pending);
 	/* The library stays: it may have handlers in the process. */
 	line.options = NULL;
