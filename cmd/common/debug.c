@@ -28,7 +28,6 @@ static int do_line(struct debug *d, const char *text, int progress, struct evs_e
 {
 	int status;
 
-	signals_interrupted = 0;
 	*err = (struct evs_error){0};
 	d->columns = output_columns();
 	progress_begin(progress);
@@ -88,11 +87,15 @@ static int run_script(struct debug *d, struct script *s, int progress)
 {
 	struct evs_error err = {0};
 	struct buf line = {0}, subject = {0};
+	uint64_t came;
 	bool more = true;
 	int status = EVS_OK, exit_status = STATUS_DONE;
 
-	while (status == EVS_OK && !d->quit && !output_closed() && (status = next_line(s, &line, &more, &err)) == EVS_OK && more)
-		status = do_line(d, (const char *)line.data, progress, &err);
+	while (status == EVS_OK && !d->quit && !output_closed() && (status = next_line(s, &line, &more, &err)) == EVS_OK && more) {
+		status = session_refresh(d->session, &came, &err);
+		if (status == EVS_OK)
+			status = do_line(d, (const char *)line.data, progress, &err);
+	}
 	if (status != EVS_OK && !output_closed()) {
 		buf_printf(&subject, "%s:%" PRIu64, s->name, s->line);
 		buf_byte(&subject, '\0');
@@ -133,6 +136,8 @@ static bool announce(void *context, struct buf *out)
 	struct evs_error err;
 	uint64_t came;
 
+	if (d->watch != NULL)
+		watch_wait(d->watch, 0); /* what it told of is looked at now */
 	if (session_refresh(d->session, &came, &err) != EVS_OK || came == 0)
 		return false;
 	text_number(out, came);
@@ -201,19 +206,17 @@ static char *history_file(void)
 }
 
 /* Read lines until the user leaves. Returns the exit status. */
-static int run_terminal(struct debug *d, struct watch *watch, int progress)
+static int run_terminal(struct debug *d, int progress)
 {
 	char *history = history_file();
 	const struct line_options options = {.history = history, .complete = debug_complete, .changed = announce, .prompt = prompt,
-	                                     .fd = watch == NULL ? -1 : watch_fd(watch), .context = d};
+	                                     .fd = d->watch == NULL ? -1 : watch_fd(d->watch), .context = d};
 	enum line_result result = LINE_INTERRUPTED;
 	struct buf line = {0}, text = {0};
 	struct evs_error err;
 
 	line_begin(&options);
 	while (!d->quit && !output_closed()) {
-		if (watch != NULL)
-			watch_wait(watch, 0);
 		text.size = 0;
 		announce(d, &text);
 		output_write(text.data, text.size);
@@ -275,7 +278,6 @@ static int begin(struct debug *d, const struct debug_options *options, struct ev
 static int run(struct debug *d, const struct debug_options *options)
 {
 	struct script script = {.fd = STDIN_FILENO, .name = "script"};
-	struct watch *watch = NULL;
 	int status = STATUS_DONE;
 
 	if (options->command != NULL)
@@ -284,9 +286,9 @@ static int run(struct debug *d, const struct debug_options *options)
 		return status;
 	if (!d->terminal)
 		return run_script(d, &script, options->progress);
-	watch = watch_new(d->path);
-	status = run_terminal(d, watch, options->progress);
-	watch_free(watch);
+	d->watch = watch_new(d->path);
+	status = run_terminal(d, options->progress);
+	watch_free(d->watch);
 	return status;
 }
 

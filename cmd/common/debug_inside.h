@@ -11,6 +11,7 @@ enum { STATES_SHOWN = 8 }; /* of an event; `state` shows as many, and says how m
 struct debug {
 	struct session *session;
 	struct evs_store *store;
+	struct watch *watch; /* of the store, on a terminal; NULL: none */
 	const char *path;
 	const struct evs_replay_options *replay;
 	bool terminal; /* somebody is there */
