@@ -29,7 +29,8 @@ PACKAGES   := lmdb libzstd yyjson gmp
 LIBS       := $(shell $(PKG_CONFIG) --libs $(PACKAGES) 2>/dev/null || echo -llmdb -lzstd -lyyjson -lgmp) -lpthread -lm
 # The tools take lmdb, zstd and gmp into themselves where their archives are there: a process starts 0.1 ms sooner.
 ARCHIVES   := $(foreach name,lmdb zstd gmp,$(shell $(CC) -print-file-name=lib$(name).a))
-TOOL_LIBS  := $(filter /%,$(ARCHIVES)) $(LIBS)
+TOOL_LIBS  := $(filter /%,$(ARCHIVES)) $(LIBS) -ldl
+# readline is not linked: the one tool that is for a terminal loads it when it is on one (cmd/common/line.c).
 
 ALL_CFLAGS = -std=c11 -fPIC -D_GNU_SOURCE -Ilib -Icmd -DEVS_BUILD_VERSION='"$(VERSION)"' $(WARNINGS) $(BANNED) -fvisibility=hidden \
              $(CFLAGS) $(if $(SANITIZE),-fsanitize=$(SANITIZE) -fno-sanitize-recover=all -fno-omit-frame-pointer,$(HARDEN)) -MMD -MP

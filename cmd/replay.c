@@ -2,6 +2,7 @@
 #include <stdlib.h>
 
 #include "common/child.h"
+#include "common/debug.h"
 #include "common/file.h"
 #include "common/message.h"
 #include "common/output.h"
@@ -21,7 +22,8 @@ struct replay_args {
 	const char *diff[2];
 	const char *const *without;
 	size_t n_without;
-	bool history;
+	bool history, interactive;
+	const char *command; /* of the debugger */
 	/* What they lead to. */
 	struct buf fold_text, with_text;
 	uint64_t *positions;
@@ -56,6 +58,12 @@ static const struct option show_options[] = {
 	{0, "blame", "PATH", OPTION_TEXT, FIELD(blame), 0, NULL, "the last event that changed the state at PATH"},
 };
 
+static const struct option debug_options[] = {
+	{'i', "interactive", NULL, OPTION_FLAG, ARG(interactive), 0, NULL,
+	 "go through history with a debugger: on a terminal, or by the commands on standard input"},
+	{0, "command", "FILE", OPTION_TEXT, ARG(command), 0, "file", "do the commands in FILE first"},
+};
+
 static const struct option play_options[] = {
 	{0, "speed", "FACTOR", OPTION_TEXT, ARG(speed), 0, "choice:1x,10x,100x,max",
 	 "print the events again with the gaps in time that they happened with, divided by 10x; max has none"},
@@ -64,6 +72,7 @@ static const struct option play_options[] = {
 static const struct option_group groups[] = {
 	{"States", state_options, OPTION_COUNT(state_options), 0},
 	{"What to show, in place of the states", show_options, OPTION_COUNT(show_options), 0},
+	{"Debugging", debug_options, OPTION_COUNT(debug_options), 0},
 	{"Playing events out again, in place of states", play_options, OPTION_COUNT(play_options), 0},
 	SELECTORS_GROUP(struct replay_args, selectors),
 	OPTION_COMMON_GROUP(struct replay_args, common),
@@ -141,6 +150,30 @@ static bool check_play(struct replay_args *args)
 	return true;
 }
 
+/* Whether the options go together in the debugger. */
+static bool check_debug(struct replay_args *args)
+{
+	const struct evs_replay_options *o = &args->replay;
+
+	if (args->history || args->diff[0] != NULL || o->first != NULL || o->blame != NULL || args->speed != NULL) {
+		message_usage("--interactive has commands for what --history, --diff, --first and --blame show, and excludes these and --speed");
+		return false;
+	}
+	if (args->n_without > 0 || args->with != NULL || o->has_revision) {
+		message_usage("--interactive excludes --without, which is a command there, --with and --at-revision");
+		return false;
+	}
+	if (o->at != NULL && o->has_position) {
+		message_usage("--interactive begins at one moment: --at and --at-position exclude each other there");
+		return false;
+	}
+	if (args->fold != NULL && strcmp(args->fold, "-") == 0) {
+		message_usage("--interactive reads its commands from standard input, and no fold");
+		return false;
+	}
+	return true;
+}
+
 /* Whether the options go together. */
 static bool check(struct replay_args *args, const struct operands *given)
 {
@@ -150,11 +183,17 @@ static bool check(struct replay_args *args, const struct operands *given)
 		message_usage("replay goes forwards: it excludes --reverse");
 		return false;
 	}
+	if (args->command != NULL && !args->interactive) {
+		message_usage("--command goes with --interactive");
+		return false;
+	}
+	if (args->interactive && !check_debug(args))
+		return false;
 	if (args->speed != NULL)
 		return check_play(args);
-	if (args->fold == NULL && args->replay.exec == NULL) {
-		message_usage("it needs --fold FILE or --exec CMD, which make states of events, or --speed FACTOR, which plays "
-		              "events out");
+	if (args->fold == NULL && args->replay.exec == NULL && !args->interactive) {
+		message_usage("it needs --fold FILE or --exec CMD, which make states of events, --interactive, or --speed FACTOR, which "
+		              "plays events out");
 		return false;
 	}
 	if (args->fold != NULL && args->replay.exec != NULL) {
@@ -241,6 +280,17 @@ static int run_states(struct replay_args *args, struct evs_store *store, const c
 	return status == EVS_OK ? STATUS_DONE : message_refusal(path, &err);
 }
 
+/* Debug the open store. */
+static int run_debug(const struct replay_args *args, struct evs_store *store, const char *path)
+{
+	const struct debug_options options = {
+		.command = args->command, .at = args->replay.at, .has_position = args->replay.has_position,
+		.position = args->replay.position, .progress = args->common.progress,
+	};
+
+	return debug_run(store, path, &args->replay, &options);
+}
+
 /* ---- events ---- */
 
 /* Play events out, to a command where there is one. */
@@ -286,6 +336,8 @@ static int cmd_replay(int argc, char **argv)
 		status = message_failure(given.list[0], &err);
 	else if (status == STATUS_DONE && args.speed != NULL)
 		status = run_play(&args, store, given.list[0], given.n > 1 ? given.list + 1 : NULL);
+	else if (status == STATUS_DONE && args.interactive)
+		status = run_debug(&args, store, given.list[0]);
 	else if (status == STATUS_DONE)
 		status = run_states(&args, store, given.list[0]);
 	evs_close(store);

@@ -2,18 +2,22 @@
 """Run a command on a terminal of 100 columns and print all that it showed. Ends with its status.
 
 --interrupt-after TEXT: when TEXT was shown, type Ctrl-C.
+--keys FILE: lines of a text to wait for, a tab, and keys to type then, both with Python's escapes; each waits for what is
+shown after the keys before it.
 --feed SECONDS: its standard input is a pipe that gives an event now and then, for so long, in place of the terminal.
 --columns N
 """
 import fcntl, os, pty, select, struct, sys, termios, time
 
-args, columns, after, feed = sys.argv[1:], 100, None, 0.0
+args, columns, after, feed, keys, typed = sys.argv[1:], 100, None, 0.0, [], 0
 while args[0].startswith("--"):
     name, value = args.pop(0), args.pop(0)
     if name == "--columns":
         columns = int(value)
     elif name == "--interrupt-after":
         after = value.encode()
+    elif name == "--keys":
+        keys = [[part.encode().decode("unicode_escape").encode() for part in line.rstrip("\n").split("\t")] for line in open(value)]
     elif name == "--feed":
         feed = float(value)
 master, slave = pty.openpty()
@@ -35,7 +39,7 @@ if pid == 0:
     os.execvp(args[0], args)
 os.close(slave)
 os.close(source)
-shown, begun, limit = b"", time.monotonic(), time.monotonic() + 120
+shown, begun, limit = b"", time.monotonic(), time.monotonic() + (60 if keys else 120)
 while time.monotonic() < limit:
     if feed and sink is not None:
         if time.monotonic() - begun < feed:
@@ -52,10 +56,14 @@ while time.monotonic() < limit:
         if not piece:
             break
         shown += piece
+        if keys and keys[0][0] in shown[typed:]:
+            typed = len(shown)
+            os.write(master, keys.pop(0)[1])
         if after is not None and after in shown:
             os.write(master, b"\x03")
             after = None
 sys.stdout.buffer.write(shown)
 sys.stdout.flush()
+os.close(master)  # what is still there is hung up on
 _, status = os.waitpid(pid, 0)
 sys.exit(128 + os.WTERMSIG(status) if os.WIFSIGNALED(status) else os.WEXITSTATUS(status))

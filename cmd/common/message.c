@@ -8,6 +8,7 @@
 #include "base/buf.h"
 #include "common/progress.h"
 #include "common/signals.h"
+#include "common/text.h"
 
 static char program[80] = "evs";
 
@@ -36,21 +37,6 @@ const char *message_name(void)
 	return program;
 }
 
-/* Copy text, with all that a terminal could take for a command shown as \xNN; lines: a line end is one. */
-static void put_escaped(struct buf *out, const uint8_t *text, size_t size, bool lines)
-{
-	for (size_t i = 0; i < size; i++) {
-		bool c1 = text[i] == 0xc2 && i + 1 < size && text[i + 1] >= 0x80 && text[i + 1] < 0xa0;
-
-		if ((text[i] >= 0x20 && text[i] != 0x7f && !c1) || (lines && text[i] == '\n'))
-			buf_byte(out, text[i]);
-		else
-			buf_printf(out, "\\x%02x", text[i]);
-		if (c1)
-			buf_printf(out, "\\x%02x", text[++i]);
-	}
-}
-
 /*
  * One message, one write: those of several processes do not mix.
  *
@@ -64,10 +50,10 @@ static void put(const char *subject, const char *text, size_t size, bool lines)
 	progress_clear();
 	buf_printf(&out, "%s: ", program);
 	if (subject != NULL) {
-		put_escaped(&out, (const uint8_t *)subject, strlen(subject), false);
+		text_escape(&out, subject, strlen(subject), false);
 		buf_text(&out, ": ");
 	}
-	put_escaped(&out, (const uint8_t *)text, size, lines);
+	text_escape(&out, text, size, lines);
 	buf_byte(&out, '\n');
 	/* There is nobody to tell when this fails. */
 	if (!out.failed && write(STDERR_FILENO, out.data, out.size) < 0)

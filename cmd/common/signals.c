@@ -6,6 +6,7 @@
 
 volatile sig_atomic_t signals_caught;
 volatile sig_atomic_t signals_reminders;
+volatile sig_atomic_t signals_interrupted;
 
 static const char *volatile doomed[SIGNALS_REMOVE_MAX];
 
@@ -23,6 +24,14 @@ static void raise_flag(int number)
 		signals_reminders++;
 	alarm(1);
 	errno = saved;
+}
+
+/* End the work at hand, and all where that was asked. */
+static void interrupt(int number)
+{
+	signals_interrupted = 1;
+	if (number != SIGINT)
+		raise_flag(number);
 }
 
 /* Leave at once, with nothing left behind. */
@@ -46,13 +55,19 @@ static void handle(void (*handler)(int))
 	for (unsigned i = 0; i < sizeof numbers / sizeof *numbers; i++)
 		if (sigaction(numbers[i], NULL, &before) == 0 && before.sa_handler != SIG_IGN)
 			sigaction(numbers[i], &action, NULL);
-	if (handler == raise_flag)
+	action.sa_handler = raise_flag;
+	if (handler != leave)
 		sigaction(SIGALRM, &action, NULL);
 }
 
 void signals_catch(void)
 {
 	handle(raise_flag);
+}
+
+void signals_interrupt(void)
+{
+	handle(interrupt);
 }
 
 void signals_exit(void)

@@ -10,6 +10,12 @@ extern volatile sig_atomic_t signals_caught;
 /* How often what blocks was interrupted since it came. */
 extern volatile sig_atomic_t signals_reminders;
 
+/* Ctrl-C, where it ends no more than the work at hand: who begins work lowers it. */
+extern volatile sig_atomic_t signals_interrupted;
+
+/* From now on SIGINT sets signals_interrupted alone; the others set both, and act as after signals_catch. */
+void signals_interrupt(void);
+
 /* From now on a signal sets signals_caught and interrupts what blocks, again and again until the tool ends. */
 void signals_catch(void);
 

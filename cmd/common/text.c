@@ -134,6 +134,22 @@ void text_cell(struct buf *out, const char *text, size_t size, unsigned width, e
 			buf_byte(out, ' ');
 }
 
+void text_escape(struct buf *out, const char *text, size_t size, bool lines)
+{
+	const uint8_t *bytes = (const uint8_t *)text;
+
+	for (size_t i = 0; i < size; i++) {
+		bool c1 = bytes[i] == 0xc2 && i + 1 < size && bytes[i + 1] >= 0x80 && bytes[i + 1] < 0xa0;
+
+		if ((bytes[i] >= 0x20 && bytes[i] != 0x7f && !c1) || (lines && bytes[i] == '\n'))
+			buf_byte(out, bytes[i]);
+		else
+			buf_printf(out, "\\x%02x", bytes[i]);
+		if (c1)
+			buf_printf(out, "\\x%02x", bytes[++i]);
+	}
+}
+
 void text_wrap(struct buf *out, const char *text, unsigned indent, unsigned columns)
 {
 	unsigned at = indent;

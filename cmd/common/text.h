@@ -24,6 +24,9 @@ enum text_align { TEXT_LEFT, TEXT_RIGHT, TEXT_LAST };
  */
 void text_cell(struct buf *out, const char *text, size_t size, unsigned width, enum text_align align);
 
+/* Text with all that a terminal could take for a command shown as \xNN; lines: a line end is one, and stays. */
+void text_escape(struct buf *out, const char *text, size_t size, bool lines);
+
 /* Text broken into lines of at most `columns`, each but the first indented; ends with a newline. */
 void text_wrap(struct buf *out, const char *text, unsigned indent, unsigned columns);
 

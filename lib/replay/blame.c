@@ -2,7 +2,7 @@
 #include <stdlib.h>
 
 #include "base/error.h"
-#include "event/path.h"
+#include "replay/field.h"
 #include "replay/tell.h"
 
 enum { LEAST_POSITIONS = 1000 }; /* that are gone back at a time */
@@ -14,35 +14,10 @@ struct blamed {
 };
 
 struct blame {
-	struct path path;
+	struct field field;
 	struct blamed *list; /* by the number of the state */
 	size_t n, cap;
-	struct buf text;
-	struct arena arena;
 };
-
-/* The text of the field in a state. */
-static bool field_text(struct blame *b, const struct walk *w, const struct value *state)
-{
-	const struct names *names = walk_names(w);
-	struct value v = *state;
-	bool found = true;
-
-	arena_reset(&b->arena);
-	b->text.size = 0;
-	for (size_t i = 0; i < b->path.n && found; i++) {
-		const struct path_step *step = &b->path.steps[i];
-		struct value in = v;
-
-		if (step->key == NULL)
-			found = value_element(&in, &b->arena, step->index, &v);
-		else
-			found = value_member(&in, names, &b->arena, step->key, step->size, name_find(names, step->key, step->size), &v);
-	}
-	if (!found)
-		v = value_null();
-	return value_render(&b->text, names, &v) && !b->arena.failed;
-}
 
 /* Have the text of the field in a state, and what is known of that. NULL: it failed, *status says how. */
 static struct blamed *look(struct blame *b, const struct walk *w, const struct walk_state *s, int *status, struct evs_error *err)
@@ -55,10 +30,8 @@ static struct blamed *look(struct blame *b, const struct walk *w, const struct w
 		b->list[b->n] = (struct blamed){0};
 		buf_text(&b->list[b->n++].value, "null");
 	}
-	if (field_text(b, w, &s->value))
-		return &b->list[s->number];
-	*status = b->text.failed || b->arena.failed ? error_nomem(err) : error_set(err, EVS_CORRUPT, 0, "a state is damaged");
-	return NULL;
+	*status = field_text(&b->field, walk_names(w), &s->value, err);
+	return *status == EVS_OK ? &b->list[s->number] : NULL;
 }
 
 /* Note the field as it is where a walk begins. */
@@ -70,7 +43,7 @@ static int note_start(struct blame *b, const struct walk *w, struct evs_error *e
 	if (d == NULL)
 		return status;
 	d->value.size = 0;
-	buf_put(&d->value, b->text.data, b->text.size);
+	buf_put(&d->value, b->field.text.data, b->field.text.size);
 	return d->value.failed ? error_nomem(err) : EVS_OK;
 }
 
@@ -82,12 +55,12 @@ static int note_event(struct blame *b, const struct walk *w, const struct walk_s
 
 	if (d == NULL)
 		return status;
-	if (b->text.size == d->value.size && memcmp(b->text.data, d->value.data, d->value.size) == 0)
+	if (b->field.text.size == d->value.size && memcmp(b->field.text.data, d->value.data, d->value.size) == 0)
 		return EVS_OK;
 	d->before.size = 0;
 	buf_put(&d->before, d->value.data, d->value.size);
 	d->value.size = 0;
-	buf_put(&d->value, b->text.data, b->text.size);
+	buf_put(&d->value, b->field.text.data, b->field.text.size);
 	d->event.size = 0;
 	if (!walk_render(w, &d->event) || d->value.failed || d->before.failed)
 		return error_nomem(err);
@@ -122,23 +95,6 @@ static int put_blame(struct replay *r, const struct blame *b, const struct walk 
 	}
 	free(list);
 	return status;
-}
-
-/* balance, lines.X1.qty, lines[0].qty; a leading point may stand there. */
-static int parse_path(const char *text, struct path *path, struct evs_error *err)
-{
-	struct buf dotted = {0};
-	const char *rest;
-	bool good;
-
-	buf_text(&dotted, text[0] == '.' ? "" : ".");
-	buf_text(&dotted, text);
-	buf_byte(&dotted, '\0');
-	good = !dotted.failed && path_parse(path, (const char *)dotted.data, "", &rest);
-	buf_free(&dotted);
-	if (good)
-		return EVS_OK;
-	return error_set(err, EVS_USAGE, 0, "--blame: no path: '%s'; write balance, lines.X1.qty, or lines[0].qty", text);
 }
 
 /* Go through the events of a walk. */
@@ -189,10 +145,10 @@ static int find(struct replay *r, struct blame *b, struct walk **w, struct evs_e
 
 int blame_show(struct replay *r, struct evs_error *err)
 {
-	struct blame b = {.arena = {.limit = EVS_LINE_MAX * 4ul}};
+	struct blame b = {0};
 	struct walk *w = NULL;
 	bool any = false;
-	int status = parse_path(r->options->blame, &b.path, err);
+	int status = field_parse(&b.field, "--blame", r->options->blame, err);
 
 	if (status == EVS_OK)
 		status = find(r, &b, &w, err);
@@ -206,9 +162,7 @@ int blame_show(struct replay *r, struct evs_error *err)
 		buf_free(&b.list[i].event);
 	}
 	free(b.list);
-	buf_free(&b.text);
-	arena_free(&b.arena);
-	path_free(&b.path);
+	field_release(&b.field);
 	walk_close(w);
 	return status;
 }

@@ -8,12 +8,17 @@
 
 /* A patch under way. */
 struct patch {
-	struct buf *out;
 	const struct names *names;
+	bool (*each)(void *context, const struct patch_change *change);
+	void *context;
 	struct arena arena;
-	struct buf path;   /* the pointer to where it is, not yet JSON */
-	struct buf left, right; /* two values as text */
-	bool any;          /* an operation was written */
+	struct buf pointer, path; /* to where it is */
+	struct buf left, right;   /* two values as text */
+};
+
+/* Where to cut them to come back. */
+struct mark {
+	size_t pointer, path;
 };
 
 /* An element of a list or a member of an object. */
@@ -91,45 +96,76 @@ static bool same(struct patch *p, const struct value *a, const struct value *b)
 	return p->left.size == p->right.size && memcmp(p->left.data, p->right.data, p->left.size) == 0;
 }
 
-/* Go down to a member. Returns where to cut the path to come back. */
-static size_t enter_key(struct patch *p, const struct node_key *key)
+/* Where it is. */
+static struct mark mark(const struct patch *p)
 {
-	size_t size = p->path.size;
+	return (struct mark){p->pointer.size, p->path.size};
+}
 
-	buf_byte(&p->path, '/');
+/* Come back to there. */
+static void leave(struct patch *p, struct mark back)
+{
+	p->pointer.size = back.pointer;
+	p->path.size = back.path;
+}
+
+/* Whether a key is written behind a point as it is. */
+static bool is_plain(const struct node_key *key)
+{
 	for (uint32_t i = 0; i < key->size; i++) {
-		if (key->text[i] == '~')
-			buf_text(&p->path, "~0");
-		else if (key->text[i] == '/')
-			buf_text(&p->path, "~1");
-		else
-			buf_byte(&p->path, (uint8_t)key->text[i]);
-	}
-	return size;
-}
+		char c = key->text[i];
 
-/* Go down to an element, likewise. */
-static size_t enter_element(struct patch *p, uint32_t index)
-{
-	size_t size = p->path.size;
-
-	buf_printf(&p->path, "/%u", index);
-	return size;
-}
-
-/* Write one operation on the path; value NULL: it has none. */
-static bool operation(struct patch *p, const char *op, const struct value *value)
-{
-	buf_printf(p->out, "%s{\"op\":\"%s\",\"path\":", p->any ? "," : "", op);
-	p->any = true;
-	render_string(p->out, p->path.data, p->path.size);
-	if (value != NULL) {
-		buf_text(p->out, ",\"value\":");
-		if (!value_render(p->out, p->names, value))
+		if (!(c == '_' || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9')))
 			return false;
 	}
-	buf_byte(p->out, '}');
-	return !p->out->failed && !p->path.failed;
+	return key->size > 0;
+}
+
+/* Go down to a member. */
+static struct mark enter_key(struct patch *p, const struct node_key *key)
+{
+	struct mark back = mark(p);
+
+	buf_byte(&p->pointer, '/');
+	for (uint32_t i = 0; i < key->size; i++) {
+		if (key->text[i] == '~')
+			buf_text(&p->pointer, "~0");
+		else if (key->text[i] == '/')
+			buf_text(&p->pointer, "~1");
+		else
+			buf_byte(&p->pointer, (uint8_t)key->text[i]);
+	}
+	if (is_plain(key)) {
+		buf_text(&p->path, back.path > 0 ? "." : "");
+		buf_put(&p->path, key->text, key->size);
+	} else {
+		buf_byte(&p->path, '[');
+		render_string(&p->path, (const uint8_t *)key->text, key->size);
+		buf_byte(&p->path, ']');
+	}
+	return back;
+}
+
+/* Go down to an element. */
+static struct mark enter_element(struct patch *p, uint32_t index)
+{
+	struct mark back = mark(p);
+
+	buf_printf(&p->pointer, "/%u", index);
+	buf_printf(&p->path, "[%u]", index);
+	return back;
+}
+
+/* Tell one operation; from or to NULL: it has none. */
+static bool operation(struct patch *p, const char *op, const struct value *from, const struct value *to)
+{
+	const struct patch_change change = {
+		.op = op, .from = from, .to = to,
+		.pointer = (const char *)p->pointer.data, .pointer_size = p->pointer.size,
+		.path = (const char *)p->path.data, .path_size = p->path.size,
+	};
+
+	return !p->pointer.failed && !p->path.failed && p->each(p->context, &change);
 }
 
 /* What two objects have in common is looked into; what one side lacks is removed or added. */
@@ -141,7 +177,7 @@ static bool differ_members(struct patch *p, struct parts *from, struct parts *to
 		struct part *part = &from->list[i], *other;
 		struct part wanted = {.key = part->key};
 		uint32_t low = 0, high = sorted->n;
-		size_t back = enter_key(p, &part->key);
+		struct mark back = enter_key(p, &part->key);
 
 		while (low < high) {
 			uint32_t middle = low + (high - low) / 2;
@@ -155,18 +191,18 @@ static bool differ_members(struct patch *p, struct parts *from, struct parts *to
 			other->met = true;
 			good = differ(p, &part->value, &other->value);
 		} else {
-			good = operation(p, "remove", NULL);
+			good = operation(p, "remove", &part->value, NULL);
 		}
-		p->path.size = back;
+		leave(p, back);
 	}
 	for (uint32_t i = 0; i < to->n && good; i++) {
-		size_t back;
+		struct mark back;
 
 		if (to->list[i].met)
 			continue;
 		back = enter_key(p, &to->list[i].key);
-		good = operation(p, "add", &to->list[i].value);
-		p->path.size = back;
+		good = operation(p, "add", NULL, &to->list[i].value);
+		leave(p, back);
 	}
 	return good;
 }
@@ -192,7 +228,7 @@ static bool differ_objects(struct patch *p, const struct value *from, const stru
 	if (!take_apart(p, from, &a) || !take_apart(p, to, &b) || !sort(p, &a, &sorted_a) || !sort(p, &b, &sorted_b))
 		return false;
 	if (ambiguous(&sorted_a) || ambiguous(&sorted_b))
-		return same(p, from, to) || (!p->left.failed && operation(p, "replace", to));
+		return same(p, from, to) || (!p->left.failed && operation(p, "replace", from, to));
 	return differ_members(p, &a, &b, &sorted_b);
 }
 
@@ -202,7 +238,7 @@ static bool differ_lists(struct patch *p, const struct value *from, const struct
 	uint32_t head = 0, tail = 0, least, common;
 	struct parts a, b;
 	bool good = true;
-	size_t back;
+	struct mark back;
 
 	if (!take_apart(p, from, &a) || !take_apart(p, to, &b))
 		return false;
@@ -217,17 +253,17 @@ static bool differ_lists(struct patch *p, const struct value *from, const struct
 	for (uint32_t i = head; i < common && good; i++) {
 		back = enter_element(p, i);
 		good = differ(p, &a.list[i].value, &b.list[i].value);
-		p->path.size = back;
+		leave(p, back);
 	}
 	for (uint32_t i = a.n - tail; i > common && good; i--) {
 		back = enter_element(p, i - 1);
-		good = operation(p, "remove", NULL);
-		p->path.size = back;
+		good = operation(p, "remove", &a.list[i - 1].value, NULL);
+		leave(p, back);
 	}
 	for (uint32_t i = common; i < b.n - tail && good; i++) {
 		back = enter_element(p, i);
-		good = operation(p, "add", &b.list[i].value);
-		p->path.size = back;
+		good = operation(p, "add", NULL, &b.list[i].value);
+		leave(p, back);
 	}
 	return good;
 }
@@ -239,20 +275,56 @@ static bool differ(struct patch *p, const struct value *from, const struct value
 		return differ_objects(p, from, to);
 	if (value_is_list(from) && value_is_list(to))
 		return differ_lists(p, from, to);
-	return same(p, from, to) || (!p->left.failed && operation(p, "replace", to));
+	return same(p, from, to) || (!p->left.failed && operation(p, "replace", from, to));
+}
+
+bool patch_each(const struct names *names, const struct value *from, const struct value *to,
+                bool (*each)(void *context, const struct patch_change *change), void *context)
+{
+	struct patch p = {.names = names, .each = each, .context = context, .arena = {.limit = MEMORY_MAX}};
+	bool good = differ(&p, from, to);
+
+	arena_free(&p.arena);
+	buf_free(&p.pointer);
+	buf_free(&p.path);
+	buf_free(&p.left);
+	buf_free(&p.right);
+	return good;
+}
+
+/* ---- as JSON ---- */
+
+/* A patch as it is written. */
+struct written {
+	struct buf *out;
+	const struct names *names;
+	bool any; /* an operation was written */
+};
+
+/* Write one operation. */
+static bool write_operation(void *context, const struct patch_change *change)
+{
+	struct written *w = context;
+
+	buf_printf(w->out, "%s{\"op\":\"%s\",\"path\":", w->any ? "," : "", change->op);
+	w->any = true;
+	render_string(w->out, (const uint8_t *)change->pointer, change->pointer_size);
+	if (change->to != NULL) {
+		buf_text(w->out, ",\"value\":");
+		if (!value_render(w->out, w->names, change->to))
+			return false;
+	}
+	buf_byte(w->out, '}');
+	return !w->out->failed;
 }
 
 bool patch_write(struct buf *out, const struct names *names, const struct value *from, const struct value *to)
 {
-	struct patch p = {.out = out, .names = names, .arena = {.limit = MEMORY_MAX}};
+	struct written w = {.out = out, .names = names};
 	bool good;
 
 	buf_byte(out, '[');
-	good = differ(&p, from, to);
+	good = patch_each(names, from, to, write_operation, &w);
 	buf_byte(out, ']');
-	arena_free(&p.arena);
-	buf_free(&p.path);
-	buf_free(&p.left);
-	buf_free(&p.right);
 	return good && !out->failed;
 }

@@ -5,10 +5,13 @@
 #include "base/error.h"
 #include "base/moment.h"
 #include "event/view.h"
+#include "replay/places.h"
 
 struct source {
 	const struct source_options *options;
-	struct evs_read *read;
+	struct evs_read *read; /* NULL: positions are given */
+	struct places places;
+	size_t next_position;
 	struct record held; /* an event of the store that drafts stand before */
 	bool holding, ended;
 	size_t next_draft, next_without;
@@ -25,6 +28,11 @@ int source_open(struct evs_store *store, const struct source_options *options, s
 	if (s == NULL)
 		return error_nomem(err);
 	s->options = options;
+	if (options->positions != NULL) {
+		places_open(&s->places, store);
+		*out = s;
+		return EVS_OK;
+	}
 	if (options->after > selector.after)
 		selector.after = options->after;
 	if (last != UINT64_MAX && (selector.to == 0 || last < selector.to))
@@ -47,12 +55,13 @@ void source_close(struct source *s)
 	if (s == NULL)
 		return;
 	evs_read_free(s->read);
+	places_release(&s->places);
 	free(s);
 }
 
 const char *source_stream_type(const struct source *s)
 {
-	return evs_read_stream_type(s->read);
+	return s->read == NULL ? NULL : evs_read_stream_type(s->read);
 }
 
 /* Whether the event at a position is one of those that did not happen. They come in order. */
@@ -93,23 +102,41 @@ static const struct draft *peek_draft(struct source *s)
 	return NULL;
 }
 
+/* The next event of the store that is selected. */
+static int next_record(struct source *s, struct evs_error *err)
+{
+	const struct source_options *o = s->options;
+	struct evs_event e;
+	int status;
+
+	if (s->read == NULL) {
+		while (s->next_position < o->n_positions && o->positions[s->next_position] <= o->after)
+			s->next_position++;
+		if (s->next_position == o->n_positions || o->positions[s->next_position] > o->limit.position)
+			return EVS_END;
+		return places_get(&s->places, o->positions[s->next_position++], &s->held, err);
+	}
+	status = evs_read_next(s->read, &e, err);
+	if (status == EVS_OK)
+		s->held = (struct record){e.position, e.revision, e.recorded_us, e.packed, (uint32_t)e.packed_size};
+	return status;
+}
+
 /* Hold the next event of the store that counts, and say when it happened where that matters. */
 static int hold(struct source *s, int64_t *moment, bool *timed, struct evs_error *err)
 {
 	const struct source_limit *limit = &s->options->limit;
-	struct evs_event e;
 	int status;
 
 	*timed = limit->moment != MOMENT_MAX || peek_draft(s) != NULL;
 	for (;;) {
 		if (!s->holding) {
-			status = s->ended ? EVS_END : evs_read_next(s->read, &e, err);
+			status = s->ended ? EVS_END : next_record(s, err);
 			if (status != EVS_OK)
 				return status;
-			s->ended = s->options->one_stream && e.revision > limit->revision;
+			s->ended = s->options->one_stream && s->held.revision > limit->revision;
 			if (s->ended)
 				return EVS_END;
-			s->held = (struct record){e.position, e.revision, e.recorded_us, e.packed, (uint32_t)e.packed_size};
 		}
 		s->holding = true;
 		if (*timed && (status = moment_of(&s->held, moment, err)) != EVS_OK)
@@ -139,4 +166,9 @@ int source_next(struct source *s, struct record *record, const struct draft **dr
 	*record = s->held;
 	*draft = NULL;
 	return EVS_OK;
+}
+
+int source_more(struct source *s, struct evs_error *err)
+{
+	return s->read == NULL || s->ended ? EVS_END : evs_read_more(s->read, 0, err);
 }

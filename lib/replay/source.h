@@ -19,6 +19,8 @@ struct source_options {
 	const struct evs_selector *selector; /* of the store's events; a limit, a last or a reverse count as they do in cat */
 	uint64_t after;                      /* only those behind this position, where selector says nothing stricter */
 	struct source_limit limit;
+	const uint64_t *positions;           /* of the store's events these alone, ascending, all of which are selected; NULL: any */
+	size_t n_positions;
 	bool one_stream;                     /* its revisions ascend: behind limit.revision nothing is read */
 	const uint64_t *without;             /* positions that did not happen, ascending */
 	size_t n_without;
@@ -46,5 +48,11 @@ const char *source_stream_type(const struct source *s);
  * EVS_OK, EVS_END, or as evs_read_next.
  */
 int source_next(struct source *s, struct record *record, const struct draft **draft, struct evs_error *err);
+
+/*
+ * After EVS_END: go on with the events that the store has got since. EVS_OK: there are; EVS_END: there are none, or it
+ * was opened with positions; or as evs_read_more.
+ */
+int source_more(struct source *s, struct evs_error *err);
 
 #endif

@@ -85,22 +85,30 @@ static int read_drafts(struct walk *w, struct evs_error *err)
 	return status;
 }
 
-/* Begin with the state that a snapshot holds. */
-static int use_snapshot(struct walk *w, const struct snapshot_place *place, const struct buf *state, struct evs_error *err)
+/* Begin with a state that was saved. False when it is damaged, or memory ran out. */
+static bool use_saved(struct walk *w, const struct walk_begin *begin)
 {
 	struct states_entry *e = w->only;
 	bool good;
 
 	if (w->options->fold == NULL) {
-		good = states_put(e, state->data, state->size);
+		good = states_put(e, begin->packed, begin->size);
 	} else {
-		good = state_decode(&e->state, state->data, state->size);
+		good = begin->size == 0 || state_decode(&e->state, begin->packed, begin->size);
 		e->shown.value = state_value(&e->state);
 	}
-	w->began = place->position;
-	e->shown.position = place->position;
-	e->shown.revision = place->revision;
-	if (good)
+	w->began = begin->position;
+	e->shown.position = begin->position;
+	e->shown.revision = begin->revision;
+	return good;
+}
+
+/* Begin with the state that a snapshot holds. */
+static int use_snapshot(struct walk *w, const struct snapshot_place *place, const struct buf *state, struct evs_error *err)
+{
+	const struct walk_begin begin = {place->position, place->revision, state->data, state->size};
+
+	if (use_saved(w, &begin))
 		return EVS_OK;
 	return error_set(err, EVS_CORRUPT, 0, "the snapshot of '%s' at position %llu is damaged", w->options->key,
 	                 (unsigned long long)place->position);
@@ -109,11 +117,17 @@ static int use_snapshot(struct walk *w, const struct snapshot_place *place, cons
 /* Begin to read, behind what a snapshot holds where there is one. */
 static int open_source(struct walk *w, struct evs_error *err)
 {
+	const struct walk_begin *begin = w->options->begin;
 	struct snapshot_place place;
 	struct buf state = {0};
 	int status = EVS_OK;
 	const char *type;
 
+	if (begin != NULL) {
+		if (!use_saved(w, begin))
+			return error_nomem(err);
+		w->source_options.after = begin->position;
+	}
 	/* The stream's type is a part of the snapshot's key: it may have to be looked up first. */
 	if (w->by_stream && w->type == NULL) {
 		status = source_open(w->store, &w->source_options, &w->source, err);
@@ -121,7 +135,7 @@ static int open_source(struct walk *w, struct evs_error *err)
 		if (type != NULL && w->only != NULL && !set_type(w, (struct span){type, strlen(type)}))
 			status = error_nomem(err);
 	}
-	if (status == EVS_OK && start_may(w->options)) {
+	if (status == EVS_OK && begin == NULL && start_may(w->options)) {
 		status = start_find(w->store, w->options, w->only->shown.type, &w->with, &place, &w->source_options.after, &state,
 		                    err);
 		if (status == EVS_OK) {
@@ -163,6 +177,7 @@ int walk_open(struct evs_store *store, const struct walk_options *options, struc
 		selector.stream = options->key;
 	w->source_options = (struct source_options){.selector = &selector, .limit = options->limit, .without = options->without,
 	                                            .n_without = options->n_without, .with = &w->with,
+	                                            .positions = options->positions, .n_positions = options->n_positions,
 	                                            .one_stream = w->by_stream && options->key != NULL};
 	status = make_only(w, selector.aggregate_type, err);
 	if (status == EVS_OK)
@@ -418,6 +433,11 @@ int walk_next(struct walk *w, struct evs_error *err)
 	return status == EVS_BAD_EVENT && w->draft != NULL ? name_draft(w, err) : status;
 }
 
+int walk_more(struct walk *w, struct evs_error *err)
+{
+	return w->run == NULL ? EVS_END : source_more(w->source, err);
+}
+
 void walk_back(struct walk *w)
 {
 	if (w->open)
@@ -454,6 +474,20 @@ const struct walk_state *walk_touched(const struct walk *w, size_t i)
 const struct walk_state *walk_state(const struct walk *w)
 {
 	return &w->only->shown;
+}
+
+const struct walk_state *walk_numbered(const struct walk *w, size_t number)
+{
+	return number < w->states.n ? &w->states.list[number]->shown : NULL;
+}
+
+bool walk_save(const struct walk *w, struct buf *out)
+{
+	if (w->run == NULL)
+		buf_put(out, w->only->packed.data, w->only->packed.size);
+	else if (w->only->state.exists)
+		return state_encode(&w->only->state, out) && !out->failed;
+	return !out->failed;
 }
 
 const struct walk_state **walk_states(const struct walk *w, size_t *n, struct evs_error *err)

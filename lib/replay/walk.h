@@ -25,6 +25,13 @@ struct walk_state {
 	size_t number;         /* states are numbered from 0 as they come up */
 };
 
+/* A state to begin with, as walk_save wrote it. */
+struct walk_begin {
+	uint64_t position, revision; /* of the last event that counted for it */
+	const uint8_t *packed;       /* RENDER_PAD bytes readable behind it */
+	size_t size;                 /* 0: the state does not exist */
+};
+
 struct walk_options {
 	const struct evs_selector *selector; /* which events of the store count; NULL: all */
 	const struct fold *fold; /* what makes states of events; NULL: */
@@ -36,6 +43,9 @@ struct walk_options {
 	size_t n_without;
 	const char *with;      /* lines: events that happened as well; NULL: none */
 	size_t with_size;
+	const uint64_t *positions; /* with a key that is no stream: only these events can count for it, ascending; NULL: any */
+	size_t n_positions;
+	const struct walk_begin *begin; /* with a key: behind this state, and not behind a snapshot; NULL: not */
 	bool every_event;      /* begin with the first event, also where a snapshot would be nearer */
 	uint64_t snapshot_before; /* begin with a snapshot whose position is less than this; 0: with any */
 	const volatile sig_atomic_t *stop; /* when it turns non-zero walk_next ends with EVS_INTERRUPTED; NULL: it never does */
@@ -70,6 +80,9 @@ int walk_next(struct walk *w, struct evs_error *err);
 /* Take the event that walk_next gave last back: the states are as before it. Once, until the next walk_next. */
 void walk_back(struct walk *w);
 
+/* After EVS_END, with a fold: whether the store has got more events since, with which walk_next goes on. As source_more. */
+int walk_more(struct walk *w, struct evs_error *err);
+
 /* The event at hand, after walk_next; borrowed until the next call of it. A draft has no position. */
 const struct record *walk_record(const struct walk *w);
 
@@ -84,6 +97,12 @@ const struct walk_state *walk_touched(const struct walk *w, size_t i);
 
 /* The state of the key that was walked; owned by the walk. */
 const struct walk_state *walk_state(const struct walk *w);
+
+/* The state of a number; NULL: there are not so many. Owned by the walk. */
+const struct walk_state *walk_numbered(const struct walk *w, size_t number);
+
+/* Put that state as walk_begin takes it behind out: nothing where it does not exist. False when memory ran out. */
+bool walk_save(const struct walk *w, struct buf *out);
 
 /*
  * All states so far, also those that do not exist any more, by key, then type. The list is the caller's (free); NULL: no
