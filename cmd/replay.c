@@ -351,11 +351,11 @@ static int cmd_replay(int argc, char **argv)
 const struct tool tool_replay = {
 	.name = "replay",
 	.run = cmd_replay,
-	.summary = "show states as they were and which event made them so, or play events out again",
+	.summary = "show states as they were and which event made them so, debug history, or play events out again",
 	.usage = "STORE [options] [-- COMMAND [ARG...]]",
 	.about = "Go back in time: with a fold, show the state of one key or of all as it was at any moment, how it came "
-		 "about, what changed, which event did it, and what it would be had events not happened. With --speed, play events "
-		 "out again with the gaps in time between them.",
+		 "about, what changed, which event did it, and what it would be had events not happened. With --interactive, go through "
+		 "history with a debugger. With --speed, play events out again with the gaps in time between them.",
 	.operands = operands,
 	.least = 1,
 	.most = SIZE_MAX,

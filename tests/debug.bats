@@ -201,6 +201,8 @@ c
 rc'
 	is "$(sed -n 2p <<<"$output")" "Breakpoint 1, .data - 1 > 1: break: the event at position 2: '-' needs numbers, not a string; num() makes a number of a string"
 	is "$(grep -oE '^[0-9] ' <<<"$output" | paste -sd' ')" '2  3  2 '
+	ran 1 evs replay shop.evs -i < <(lines 'find .data - 1 > 5')
+	err_is "evs-replay: script:1: find: the event at position 2: '-' needs numbers, not a string; num() makes a number of a string"
 }
 
 @test "watch: where it changes, both ways" {

@@ -176,6 +176,19 @@ int debug_reverse(struct debug *d, const char *args, struct evs_error *err)
 	return run(d, false, args, err);
 }
 
+/* Fail where an event was found because the expression makes no sense of it. */
+static int check_sense(struct debug *d, const struct stop *stop, struct evs_error *err)
+{
+	struct buf why = {0};
+	bool stops;
+	int status = session_stops(d->session, stop, &stops, &why, err);
+
+	if (status == EVS_OK && why.size > 0)
+		status = error_set(err, EVS_BAD_EVENT, 0, "%.*s", (int)why.size, (const char *)why.data);
+	buf_free(&why);
+	return status;
+}
+
 /* Go to the first event behind a position for which an expression holds. */
 static int seek(struct debug *d, const char *what, const char *expr, uint64_t after, struct evs_error *err)
 {
@@ -188,6 +201,8 @@ static int seek(struct debug *d, const char *what, const char *expr, uint64_t af
 	if (status != EVS_OK)
 		return status;
 	status = session_find(d->session, &stop, after, err);
+	if (status == EVS_OK)
+		status = check_sense(d, &stop, err);
 	stop_release(&stop);
 	if (status == EVS_END)
 		return error_set(err, EVS_END, 0, "there is no event %safter which it holds: %s", after == 0 ? "" : "behind this one ", expr);

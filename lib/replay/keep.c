@@ -91,8 +91,7 @@ static bool drop_oldest(struct keep *k, const struct track *keep)
 	return oldest != NULL;
 }
 
-/* Bytes of all states. */
-static size_t all_bytes(const struct keep *k)
+size_t keep_bytes(const struct keep *k)
 {
 	size_t bytes = 0;
 
@@ -104,7 +103,7 @@ static size_t all_bytes(const struct keep *k)
 /* Stay within the budget. */
 static void trim(struct keep *k, struct track *t, uint64_t position)
 {
-	while (all_bytes(k) > k->options.budget && drop_oldest(k, t))
+	while (keep_bytes(k) > k->options.budget && drop_oldest(k, t))
 		;
 	thin_track(t, position, k->options.budget);
 }
@@ -279,11 +278,12 @@ struct pass {
 	uint64_t wanted, beyond;     /* up to this event; events that were walked behind it */
 };
 
-/* Of the entries of a pass every other one, but of the last ones all: what is wanted is among them. */
+/* Of the entries of a pass every other one, but of the last ones all: with a command what is wanted is among them. */
 static bool is_even(void *context, const struct entries *s, size_t i)
 {
-	(void)context;
-	return i % 2 == 0 || i + EXEC_AHEAD_STEPS + 2 >= s->n;
+	const struct pass *p = context;
+
+	return i % 2 == 0 || i + (p->k->options.walk->fold == NULL ? EXEC_AHEAD_STEPS + 2 : 1) >= s->n;
 }
 
 /* Keep the state as it is after the event at hand. failure: why there is no other; NULL: there is. */
@@ -308,8 +308,8 @@ static int save(struct pass *p, uint64_t covers, const char *failure, struct evs
 		return error_nomem(err);
 	p->saved = true;
 	if (p->made.n > PASS_MAX || p->made.bytes > p->k->options.budget / 4) {
-		entries_thin(&p->made, is_even, NULL);
-		p->every *= 2;
+		entries_thin(&p->made, is_even, p);
+		p->every = p->every < UINT64_MAX / 2 ? p->every * 2 : p->every;
 	}
 	return EVS_OK;
 }

@@ -32,6 +32,9 @@ struct keep;
 struct keep *keep_new(const struct keep_options *options);
 void keep_free(struct keep *k); /* NULL is fine */
 
+/* Bytes of what is kept, about. */
+size_t keep_bytes(const struct keep *k);
+
 /* Forget all states: other events count now. */
 void keep_forget(struct keep *k);
 
