@@ -311,6 +311,11 @@ static bool put_at(struct fold_run *r, struct place *p, struct value kept)
 /* A copy of a value that a state is to own, `levels` deep inside one of its fields. */
 static bool keep(struct fold_run *r, const struct code_node *n, unsigned levels, const struct value *v, struct value *kept)
 {
+	if (value_is_plain(v) && r->left >= sizeof *v) {
+		r->left -= sizeof *v;
+		*kept = *v;
+		return true;
+	}
 	if (value_fits(v, DEPTH_LIMIT - levels, &r->left))
 		return value_keep(v, kept) || no_memory(r->eval);
 	if (r->left == 0)
@@ -520,7 +525,7 @@ static bool run_statement(struct fold_run *r, const struct code_node *n, struct 
 	default:
 		break;
 	}
-	if (!undo_exists(&r->undo, s, true))
+	if (!s->exists && !undo_exists(&r->undo, s, true))
 		return no_memory(r->eval);
 	return n->op == CODE_PUSH || n->op == CODE_ADD_TO_SET ? push(r, n, s) : assign(r, n, s);
 }

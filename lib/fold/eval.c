@@ -524,7 +524,14 @@ static bool arithmetic(struct eval *v, const struct code_node *n, enum code_op o
                        struct value *out)
 {
 	static const struct value zero = {.kind = VALUE_NUMBER};
+	int64_t sum;
 
+	/* Most are sums of money, or count. */
+	if (op == CODE_ADD && a->kind == VALUE_NUMBER && b->kind == VALUE_NUMBER && a->scale == b->scale &&
+	    !__builtin_add_overflow(a->number, b->number, &sum)) {
+		*out = (struct value){.kind = VALUE_NUMBER, .scale = a->scale, .number = sum};
+		return true;
+	}
 	if (value_is_number(a) && value_is_number(b))
 		return calculate(v, n, op, a, b, out);
 	if (value_is_null(a) || value_is_null(b)) {

@@ -17,13 +17,15 @@ enum undo_kind {
 struct undo_step {
 	enum undo_kind kind;
 	uint32_t index;
-	struct node *node;
-	struct state *state;
 	union {
-		struct node_key key; /* owned */
+		struct node *node;
+		struct state *state; /* UNDO_EXISTS */
+	};
+	struct value old;    /* owned; UNDO_TEXT: its size */
+	union {
+		struct node_key key; /* UNDO_REMOVE: owned */
 		char text[UNDO_TEXT_MAX]; /* UNDO_TEXT */
 	};
-	struct value old;    /* owned, but for UNDO_TEXT */
 };
 
 struct undo {
