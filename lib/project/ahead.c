@@ -9,7 +9,8 @@
 /* What was found out of a block's events. */
 struct prepared {
 	struct look *look;
-	struct buf events; /* struct ahead_event, each with what is behind it */
+	char *events; /* struct ahead_event, each with what is behind it */
+	size_t size, cap;
 };
 
 /* ---- on the threads that load ---- */
@@ -19,7 +20,7 @@ static void prepared_free(void *prepared)
 	struct prepared *p = prepared;
 
 	look_free(p->look);
-	buf_free(&p->events);
+	free(p->events);
 	free(p);
 }
 
@@ -56,14 +57,25 @@ static void look(const struct ahead_plan *plan, struct prepared *p, const struct
 	struct ahead_event *e;
 	size_t used;
 
-	e = (struct ahead_event *)(void *)(p->events.data + p->events.size);
+	e = (struct ahead_event *)(void *)(p->events + p->size);
 	*e = (struct ahead_event){.event.record = record};
 	used = look_at(p->look, record, e + 1, &e->event);
 	e->good = used > 0;
 	if (e->good)
 		find_key(plan, e);
 	e->size = (uint32_t)((sizeof *e + used + align - 1) / align * align);
-	p->events.size += e->size;
+	p->size += e->size;
+}
+
+/* Have memory for so many bytes; what was there is not needed. */
+static bool have_room(struct prepared *p, size_t size)
+{
+	if (p->cap >= size)
+		return true;
+	free(p->events);
+	p->events = malloc(size);
+	p->cap = p->events == NULL ? 0 : size;
+	return p->events != NULL;
 }
 
 static bool prepare(const void *context, void **prepared, const struct record *records, size_t n)
@@ -73,9 +85,9 @@ static bool prepare(const void *context, void **prepared, const struct record *r
 
 	if (p == NULL && (p = *prepared = prepared_new(plan)) == NULL)
 		return false;
-	p->events.size = 0;
-	/* Nothing may move, for events point to what is behind them. */
-	if (!buf_room(&p->events, n * (sizeof(struct ahead_event) + look_room(p->look) + _Alignof(struct ahead_event))))
+	/* Room for all: nothing may move, for events point to what is behind them. */
+	p->size = 0;
+	if (!have_room(p, n * (sizeof(struct ahead_event) + look_room(p->look) + _Alignof(struct ahead_event))))
 		return false;
 	look_renew(p->look);
 	for (size_t i = 0; i < n; i++) {
@@ -97,7 +109,7 @@ void ahead_prepare(struct evs_read *r, const struct ahead_plan *plan)
 void ahead_begin(struct ahead *a, const struct evs_read *r, size_t n)
 {
 	const struct prepared *p = read_prepared(r);
-	const struct ahead_step first = {(const struct ahead_event *)(const void *)p->events.data, 0};
+	const struct ahead_step first = {(const struct ahead_event *)(const void *)p->events, 0};
 
 	a->n = n;
 	a->given = a->slots = a->entries = a->texts = first;
