@@ -340,7 +340,7 @@ static int more(struct advance *a, struct evs_error *err)
 	int status = read_block(a->read, &records, &n, err);
 
 	if (status == EVS_OK)
-		ahead_begin(&a->ahead, a->read, n);
+		ahead_begin(&a->ahead, a->read);
 	return status == EVS_END ? at_end(a, err) : status;
 }
 
