@@ -40,7 +40,7 @@ static const struct option run_options[] = {
 	 "with --rebuild: make the state of this key alone anew; by stream it is the aggregateId, and --aggregate-type its type"},
 	{0, "on-failure", "stop|dlq", OPTION_CHOICE, ARG(on_failure), 0, NULL,
 	 "where the fold fails on an event: stop there (the default), or put it in the dead letters and go on"},
-	{0, "batch", "N", OPTION_POSITIVE, RUN(batch), 0, NULL, "commit after each N events at the latest; 1000000"},
+	{0, "batch", "N", OPTION_POSITIVE, RUN(batch), 0, NULL, "commit after each N events at the latest; 1048576"},
 };
 
 static const struct option show_options[] = {

@@ -272,7 +272,7 @@ struct evs_project_options {
 	const char *key;           /* with rebuild: mend the state of this key alone; NULL: all. By stream it is the aggregateId, */
 	const char *aggregate_type; /* and this its type; NULL: the one there is, "": none */
 	enum evs_on_failure on_failure;
-	uint64_t batch;            /* at most so many events a transaction; 0: a million */
+	uint64_t batch;            /* at most so many events a transaction; 0: 1,048,576 */
 	const volatile sig_atomic_t *stop; /* when it turns non-zero what was read is committed and the call returns; NULL: never */
 	/* Called for each event that was put in the dead letters, when that is on disk. */
 	void (*on_dead)(void *context, uint64_t position, const char *message);

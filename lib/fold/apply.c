@@ -311,6 +311,11 @@ static bool put_at(struct fold_run *r, struct place *p, struct value kept)
 /* A copy of a value that a state is to own, `levels` deep inside one of its fields. */
 static bool keep(struct fold_run *r, const struct code_node *n, unsigned levels, const struct value *v, struct value *kept)
 {
+	if (value_is_plain(v) && r->left >= sizeof *v) {
+		r->left -= sizeof *v;
+		*kept = *v;
+		return true;
+	}
 	if (value_fits(v, DEPTH_LIMIT - levels, &r->left))
 		return value_keep(v, kept) || no_memory(r->eval);
 	if (r->left == 0)
@@ -406,6 +411,30 @@ static bool fits_in_place(const struct value *old, const struct value *text)
 {
 	return old != NULL && old->kind == VALUE_TEXT && text->kind == VALUE_TEXT && old->size <= UNDO_TEXT_MAX &&
 	       text->size <= value_text_room(old->size);
+}
+
+/*
+ * Set a field of the state to a value at hand, or add a number at hand to it: most statements do no more. False: this one
+ * does, and nothing was done.
+ */
+static bool assign_simply(struct fold_run *r, const struct code_node *n, struct state *s)
+{
+	struct value *old = &s->fields.values[n->slot], sum;
+	const struct value *value;
+
+	if (n->n != 1 || n->op > CODE_SET_ADD || r->left < sizeof *value || r->eval->steps > EXPR_STEPS_MAX / 2 ||
+	    (value = eval_at_hand(r->eval, code_kid(&r->fold->code, n, 0))) == NULL)
+		return false;
+	if (n->op == CODE_SET && (is_same_text(old, value) || fits_in_place(old, value)))
+		return is_same_text(old, value) || undo_text(&r->undo, &s->fields, n->slot, value);
+	if (n->op == CODE_SET_ADD && !eval_sum(old, value, &sum))
+		return false;
+	if (n->op == CODE_SET)
+		sum = value->kind == VALUE_ABSENT ? value_null() : *value;
+	if (!value_is_plain(old) || !value_is_plain(&sum))
+		return false;
+	r->left -= sizeof sum;
+	return undo_set_plain(&r->undo, &s->fields, n->slot, &sum);
 }
 
 static bool assign(struct fold_run *r, const struct code_node *n, struct state *s)
@@ -520,9 +549,11 @@ static bool run_statement(struct fold_run *r, const struct code_node *n, struct 
 	default:
 		break;
 	}
-	if (!undo_exists(&r->undo, s, true))
+	if (!s->exists && !undo_exists(&r->undo, s, true))
 		return no_memory(r->eval);
-	return n->op == CODE_PUSH || n->op == CODE_ADD_TO_SET ? push(r, n, s) : assign(r, n, s);
+	if (n->op == CODE_PUSH || n->op == CODE_ADD_TO_SET)
+		return push(r, n, s);
+	return assign_simply(r, n, s) || assign(r, n, s);
 }
 
 static bool run_block(struct fold_run *r, const struct code_node *block, struct state *s)

@@ -394,11 +394,26 @@ static bool state_field(struct eval *v, const struct code_node *n, struct value 
 	return !v->arena.failed || eval_broken(v);
 }
 
-/* What a path of the event that was looked for leads to. False where it is not known. */
+/* Whether a path of the event was looked for, and it is known what it leads to. */
+static bool is_known(const struct eval *v, const struct code_node *n)
+{
+	return n->path != CODE_NONE && v->values != NULL && v->values[n->path].kind != LOOK_UNKNOWN &&
+	       (v->context.kind == EVAL_EVENT || n->of_event);
+}
+
+const struct value *eval_at_hand(struct eval *v, const struct code_node *n)
+{
+	if (n->op != CODE_CONST && !is_known(v, n))
+		return NULL;
+	v->at = n;
+	v->steps += 1u + n->path_steps;
+	return n->op == CODE_CONST ? &n->constant : &v->values[n->path];
+}
+
+/* What such a path leads to. False where it is not known. */
 static bool known_path(struct eval *v, const struct code_node *n, struct value *out, bool *there)
 {
-	if (n->path == CODE_NONE || v->values == NULL || v->values[n->path].kind == LOOK_UNKNOWN ||
-	    (v->context.kind != EVAL_EVENT && !n->of_event))
+	if (!is_known(v, n))
 		return false;
 	v->steps += n->path_steps;
 	*out = v->values[n->path];
@@ -525,6 +540,8 @@ static bool arithmetic(struct eval *v, const struct code_node *n, enum code_op o
 {
 	static const struct value zero = {.kind = VALUE_NUMBER};
 
+	if (op == CODE_ADD && eval_sum(a, b, out))
+		return true;
 	if (value_is_number(a) && value_is_number(b))
 		return calculate(v, n, op, a, b, out);
 	if (value_is_null(a) || value_is_null(b)) {

@@ -52,6 +52,26 @@ bool eval_condition(struct eval *v, const struct code_node *n, bool *holds);
 bool eval_operator(struct eval *v, const struct code_node *n, enum code_op op, const struct value *a, const struct value *b,
                    struct value *out);
 
+/* Add numbers that need no arithmetic but that of the machine, as most do; null is left out of a sum. False: do it the long way. */
+static inline bool eval_sum(const struct value *a, const struct value *b, struct value *out)
+{
+	int64_t sum;
+
+	if (b->kind != VALUE_NUMBER)
+		return false;
+	if (value_is_null(a)) {
+		*out = *b;
+		return true;
+	}
+	if (a->kind != VALUE_NUMBER || a->scale != b->scale || __builtin_add_overflow(a->number, b->number, &sum))
+		return false;
+	*out = (struct value){.kind = VALUE_NUMBER, .scale = a->scale, .number = sum};
+	return true;
+}
+
+/* The value of a node that is a constant, or a path that was looked for; NULL: it is to be worked out. */
+const struct value *eval_at_hand(struct eval *v, const struct code_node *n);
+
 /* Whether two values are equal. False where that takes too long. */
 bool eval_equal(struct eval *v, const struct code_node *n, const struct value *a, const struct value *b, bool *equal);
 

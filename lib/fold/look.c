@@ -9,7 +9,7 @@ struct look {
 	const struct fold *fold;
 	const struct names *names;
 	unsigned seen; /* how many names there were when numbers were looked up */
-	int *numbers;  /* of the paths' keys; -1: none */
+	int64_t *numbers; /* of the paths' keys; -1: none */
 };
 
 /* ---- the paths of a fold ---- */
@@ -124,31 +124,32 @@ size_t look_room(const struct look *l)
 	return count(l) * (sizeof(struct value) + NEAR_MAX) + 2 * NEAR_MAX;
 }
 
-static bool is_number(const struct look *l, uint32_t path, uint64_t number)
-{
-	const struct node_key *key = &l->fold->paths[path].key;
-	const struct name *name;
-
-	if (l->numbers[path] >= 0)
-		return number == (uint64_t)l->numbers[path];
-	name = name_get(l->names, number);
-	return name != NULL && name->size == key->size && memcmp(name->text, key->text, key->size) == 0;
-}
-
-/* Whether the packed key of an object is a path's. */
+/* Whether the packed key of an object, which is no number, is a path's. */
 static bool is_key(const struct look *l, uint32_t path, const struct packed *key)
 {
 	const struct node_key *sought = &l->fold->paths[path].key;
 	char text[UUID_TEXT];
 
-	if (key->kind == PACKED_UINT)
-		return is_number(l, path, key->number);
 	if (key->kind == PACKED_STRING)
 		return key->size == sought->size && memcmp(key->bytes, sought->text, sought->size) == 0;
 	if (sought->size != UUID_TEXT)
 		return false;
 	uuid_format(key->bytes, text);
 	return memcmp(text, sought->text, UUID_TEXT) == 0;
+}
+
+/* The path of a key, among those from `first` on; CODE_NONE: none leads there. */
+static uint32_t find_path(const struct look *l, uint32_t first, const struct packed *key)
+{
+	uint32_t path = first;
+
+	if (key->kind == PACKED_UINT)
+		while (path != CODE_NONE && key->number != (uint64_t)l->numbers[path])
+			path = l->fold->paths[path].next;
+	else
+		while (path != CODE_NONE && !is_key(l, path, key))
+			path = l->fold->paths[path].next;
+	return path;
 }
 
 /* Give the paths from one on that are inside the same, and those inside them, a kind. */
@@ -173,8 +174,7 @@ static bool find_members(const struct look *l, uint32_t first, const struct valu
 		p = packed_read(p, end, &key);
 		if (key.kind != PACKED_UINT && key.kind != PACKED_STRING && key.kind != PACKED_UUID16)
 			return false;
-		for (path = first; path != CODE_NONE && !is_key(l, path, &key); path = l->fold->paths[path].next)
-			;
+		path = find_path(l, first, &key);
 		after = path == CODE_NONE ? packed_skip(p, end) : value_read(&none, p, end, &values[path]);
 		if (after == NULL) {
 			if (path == CODE_NONE || (after = packed_skip(p, end)) == NULL)
@@ -196,7 +196,8 @@ static void look_inside(const struct look *l, uint32_t first, const struct value
 	if (first != CODE_NONE && in->kind == VALUE_PACKED && !value_is_list(in))
 		found = find_members(l, first, in, values);
 	for (uint32_t i = first; i != CODE_NONE && found; i = l->fold->paths[i].next)
-		look_inside(l, l->fold->paths[i].first, &values[i], values);
+		if (l->fold->paths[i].first != CODE_NONE)
+			look_inside(l, l->fold->paths[i].first, &values[i], values);
 	if (!found)
 		set_kind(l, first, value_is_null(in) ? VALUE_ABSENT : LOOK_UNKNOWN, values);
 }

@@ -6,24 +6,28 @@
 #include "base/buf.h"
 
 /* Room for one more step; without it nothing may change. */
-static struct undo_step *next_step(struct undo *u, enum undo_kind kind)
+static struct undo_step *next_step(struct undo *u, enum undo_kind kind, uint32_t index)
 {
-	if (!array_grow(&u->steps, &u->cap, u->n, sizeof *u->steps))
+	struct undo_step *s;
+
+	if (u->n == u->cap && !array_grow(&u->steps, &u->cap, u->n, sizeof *u->steps))
 		return NULL;
-	u->steps[u->n] = (struct undo_step){.kind = kind};
-	return &u->steps[u->n];
+	s = &u->steps[u->n];
+	s->kind = kind;
+	s->index = index;
+	s->old = (struct value){0};
+	return s;
 }
 
 bool undo_set(struct undo *u, struct node *n, uint32_t i, struct value kept)
 {
-	struct undo_step *s = next_step(u, UNDO_SET);
+	struct undo_step *s = next_step(u, UNDO_SET, i);
 
 	if (s == NULL) {
 		value_drop(&kept);
 		return false;
 	}
 	s->node = n;
-	s->index = i;
 	s->old = n->values[i];
 	n->values[i] = kept;
 	u->n++;
@@ -32,13 +36,12 @@ bool undo_set(struct undo *u, struct node *n, uint32_t i, struct value kept)
 
 bool undo_text(struct undo *u, struct node *n, uint32_t i, const struct value *text)
 {
-	struct undo_step *s = next_step(u, UNDO_TEXT);
+	struct undo_step *s = next_step(u, UNDO_TEXT, i);
 	struct value *v = &n->values[i];
 
 	if (s == NULL)
 		return false;
 	s->node = n;
-	s->index = i;
 	s->old.size = v->size;
 	memcpy(s->text, v->text, v->size);
 	memmove((char *)(uintptr_t)v->text, text->text, text->size);
@@ -50,24 +53,24 @@ bool undo_text(struct undo *u, struct node *n, uint32_t i, const struct value *t
 
 bool undo_add(struct undo *u, struct node *n, const char *key, size_t size, struct value kept)
 {
-	struct undo_step *s = next_step(u, UNDO_ADD);
+	struct undo_step *s = next_step(u, UNDO_ADD, n->n);
 
 	if (s == NULL || !node_add(n, key, size, kept)) {
 		value_drop(&kept);
 		return false;
 	}
 	s->node = n;
-	s->index = n->n - 1;
 	u->n++;
 	return true;
 }
 
 bool undo_remove(struct undo *u, struct node *n, uint32_t i)
 {
-	struct undo_step *s = next_step(u, UNDO_REMOVE);
+	struct undo_step *s = next_step(u, UNDO_REMOVE, i);
 
 	if (s == NULL)
 		return false;
+	s->key = (struct node_key){0};
 	if (n->keys != NULL) {
 		char *copy = malloc(n->keys[i].size + 1u);
 		if (copy == NULL)
@@ -76,7 +79,6 @@ bool undo_remove(struct undo *u, struct node *n, uint32_t i)
 		s->key = (struct node_key){copy, n->keys[i].size};
 	}
 	s->node = n;
-	s->index = i;
 	node_remove(n, i, &s->old);
 	u->n++;
 	return true;
@@ -88,10 +90,9 @@ bool undo_exists(struct undo *u, struct state *state, bool exists)
 
 	if (state->exists == exists)
 		return true;
-	if ((s = next_step(u, UNDO_EXISTS)) == NULL)
+	if ((s = next_step(u, UNDO_EXISTS, state->exists)) == NULL)
 		return false;
 	s->state = state;
-	s->index = state->exists;
 	state->exists = exists;
 	u->n++;
 	return true;
@@ -137,10 +138,11 @@ void undo_end(struct undo *u, bool keep)
 		for (size_t i = u->n; i-- > 0;)
 			take_back(&u->steps[i]);
 	for (size_t i = 0; i < u->n; i++) {
-		if (u->steps[i].kind == UNDO_TEXT)
-			continue;
-		value_drop(&u->steps[i].old);
-		free((char *)(uintptr_t)u->steps[i].key.text);
+		struct undo_step *s = &u->steps[i];
+		if (!value_is_plain(&s->old))
+			value_drop(&s->old);
+		if (s->kind == UNDO_REMOVE)
+			free((char *)(uintptr_t)s->key.text);
 	}
 	u->n = 0;
 }

@@ -17,13 +17,15 @@ enum undo_kind {
 struct undo_step {
 	enum undo_kind kind;
 	uint32_t index;
-	struct node *node;
-	struct state *state;
 	union {
-		struct node_key key; /* owned */
+		struct node *node;
+		struct state *state; /* UNDO_EXISTS */
+	};
+	struct value old;    /* owned; UNDO_TEXT: its size */
+	union {
+		struct node_key key; /* UNDO_REMOVE: owned */
 		char text[UNDO_TEXT_MAX]; /* UNDO_TEXT */
 	};
-	struct value old;    /* owned, but for UNDO_TEXT */
 };
 
 struct undo {
@@ -38,6 +40,22 @@ struct undo {
 bool undo_set(struct undo *u, struct node *n, uint32_t i, struct value kept);
 bool undo_add(struct undo *u, struct node *n, const char *key, size_t size, struct value kept);
 bool undo_remove(struct undo *u, struct node *n, uint32_t i);
+/* undo_set where both values are plain. */
+static inline bool undo_set_plain(struct undo *u, struct node *n, uint32_t i, const struct value *plain)
+{
+	struct undo_step *s;
+
+	if (u->n == u->cap)
+		return undo_set(u, n, i, *plain);
+	s = &u->steps[u->n++];
+	s->kind = UNDO_SET;
+	s->index = i;
+	s->node = n;
+	s->old = n->values[i];
+	n->values[i] = *plain;
+	return true;
+}
+
 /*
  * Change a kept text of UNDO_TEXT_MAX bytes at most in its place, to one for which there is room (value_text_room):
  * most texts that states keep are short, and no memory need be found for them.

@@ -98,6 +98,12 @@ static inline bool value_is_number(const struct value *v)
 	return v->kind == VALUE_NUMBER || v->kind == VALUE_DIGITS;
 }
 
+/* Whether nothing belongs to it beside itself. */
+static inline bool value_is_plain(const struct value *v)
+{
+	return v->kind <= VALUE_NUMBER;
+}
+
 /* The decimal of a number. */
 static inline struct decimal value_number(const struct value *v)
 {

@@ -8,7 +8,7 @@
 #include "store/read.h"
 
 enum {
-	BATCH = 1000000,     /* events a transaction */
+	BATCH = 1 << 20,     /* events a transaction */
 	DEAD_MAX = 1000,     /* put aside in a transaction */
 	PROGRESS = 1024,     /* events between two calls of on_progress */
 };
@@ -238,6 +238,13 @@ static bool is_full(const struct advance *a)
 
 /* ---- reading ---- */
 
+static void close_read(struct advance *a)
+{
+	evs_read_free(a->read);
+	a->read = NULL;
+	a->ahead = (struct ahead){.cache = &a->cache};
+}
+
 /* Read from behind the checkpoint. */
 static int open_read(struct advance *a, struct evs_error *err)
 {
@@ -248,9 +255,7 @@ static int open_read(struct advance *a, struct evs_error *err)
 		selector = *a->options->selector;
 	if (a->generation->checkpoint > selector.after)
 		selector.after = a->generation->checkpoint;
-	evs_read_free(a->read);
-	a->read = NULL;
-	a->ahead = (struct ahead){.cache = &a->cache};
+	close_read(a);
 	a->position = a->generation->checkpoint;
 	status = evs_read_new(a->store, &selector, &a->read, err);
 	if (status == EVS_OK)
@@ -317,6 +322,8 @@ static int at_end(struct advance *a, struct evs_error *err)
 	if (!more && is_committed(a))
 		return EVS_END;
 	if (!more) {
+		/* What was read is not needed any longer, and a commit needs as much memory. */
+		close_read(a);
 		status = commit(a, true, err);
 		return status == EVS_OK ? EVS_END : status;
 	}
@@ -333,7 +340,7 @@ static int more(struct advance *a, struct evs_error *err)
 	int status = read_block(a->read, &records, &n, err);
 
 	if (status == EVS_OK)
-		ahead_begin(&a->ahead, a->read, n);
+		ahead_begin(&a->ahead, a->read);
 	return status == EVS_END ? at_end(a, err) : status;
 }
 
@@ -407,7 +414,7 @@ int advance_run(struct advance *a, struct evs_error *err)
 
 void advance_release(struct advance *a)
 {
-	evs_read_free(a->read);
+	close_read(a);
 	fold_run_free(a->run);
 	exec_free(a->exec);
 	changes_release(&a->changes);

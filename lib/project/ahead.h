@@ -14,12 +14,12 @@
 #define AHEAD_ENTRY 14
 #define AHEAD_TEXTS 4
 
-/* An event that was looked at; what that found is behind it, and then comes the next event. */
+/* An event that was looked at; what that found is behind it. */
 struct ahead_event {
 	struct fold_event event;
 	struct span key, type; /* the state that it is likely to be about; text of the key NULL: not known */
 	uint64_t hash;       /* cache_hash of these */
-	uint32_t size;       /* with all that is behind it */
+	struct ahead_event *next; /* of its block */
 	bool good;           /* it is no damaged one */
 };
 
@@ -33,18 +33,14 @@ struct ahead_plan {
 /* Have a reader's threads look at its events; the plan is borrowed while there is the reader. */
 void ahead_prepare(struct evs_read *r, const struct ahead_plan *plan);
 
-/* Going through a block. Zeroed memory with cache set is ready for ahead_begin. */
+/* Going through a block. Zeroed memory with cache set has no events. */
 struct ahead {
 	const struct cache *cache;
-	size_t n; /* events */
-	struct ahead_step {
-		const struct ahead_event *next;
-		size_t at; /* its place */
-	} given, slots, entries, texts; /* how far it is, with giving and with each step before */
+	const struct ahead_event *given, *slots, *entries, *texts; /* how far it is, with giving and with each step before */
 };
 
-/* Go through the n events of the block that such a reader has at hand. */
-void ahead_begin(struct ahead *a, const struct evs_read *r, size_t n);
+/* Go through the events of the block that such a reader, which has no limit, has at hand. */
+void ahead_begin(struct ahead *a, const struct evs_read *r);
 
 /* The next one; NULL: all were given. */
 const struct ahead_event *ahead_next(struct ahead *a);

@@ -13,6 +13,10 @@ enum { NUMBER_NEGATIVE = 0x7f, NUMBER_ZERO = 0x80, NUMBER_POSITIVE = 0x81 };
 /* Write text, escaped, as far as it goes. */
 static uint8_t *put_escaped(uint8_t *p, const uint8_t *end, struct span text)
 {
+	if (text.size <= (size_t)(end - p) && text.size > 0 && memchr(text.text, '\0', text.size) == NULL) {
+		memcpy(p, text.text, text.size);
+		return p + text.size;
+	}
 	for (size_t i = 0; i < text.size && p < end; i++) {
 		*p++ = (uint8_t)text.text[i];
 		if (text.text[i] == '\0' && p < end)

@@ -5,7 +5,10 @@
 #include "base/bytes.h"
 #include "base/error.h"
 
-enum { FOUND_MAX = 4096 }; /* states that one snapshot is used for */
+enum {
+	FOUND_MAX = 4096,  /* states that one snapshot is used for */
+	SORT_WORTH = 1000, /* changes that are too few to be sorted by parts of their keys */
+};
 
 /* ---- reading ---- */
 
@@ -240,10 +243,84 @@ static int by_key(const void *a, const void *b)
 	return order != 0 ? order : (x->key_size > y->key_size) - (x->key_size < y->key_size);
 }
 
-static void sort(struct change_list *l)
+/* Where a change is, while they are sorted. */
+struct placed {
+	uint64_t prefix;
+	size_t at;
+};
+
+/* Sort by one byte of the prefix, from one place to another; what is equal stays in its order. False: they all have the same. */
+static bool sort_byte(const struct placed *from, struct placed *to, size_t n, unsigned shift)
 {
-	if (l->n > 1)
-		qsort(l->list, l->n, sizeof *l->list, by_key);
+	size_t starts[257] = {0};
+
+	for (size_t i = 0; i < n; i++)
+		starts[(from[i].prefix >> shift & 0xff) + 1]++;
+	if (starts[(from[0].prefix >> shift & 0xff) + 1] == n)
+		return false;
+	for (unsigned i = 1; i < 256; i++)
+		starts[i] += starts[i - 1];
+	for (size_t i = 0; i < n; i++)
+		to[starts[from[i].prefix >> shift & 0xff]++] = from[i];
+	return true;
+}
+
+/* Put changes where they belong, each in turn to the place whose change goes on to the next. */
+static void put_in_order(struct change *list, struct placed *order, size_t n)
+{
+	for (size_t i = 0; i < n; i++) {
+		const struct change first = list[i];
+		size_t at = i, from;
+
+		for (; (from = order[at].at) != i && from != at; at = from) {
+			list[at] = list[from];
+			order[at].at = at;
+		}
+		list[at] = first;
+		order[at].at = at;
+	}
+}
+
+/* Put changes in the order of their prefixes. */
+static bool sort_prefixes(struct change_list *l)
+{
+	struct placed *places = malloc(2 * l->n * sizeof *places), *from = places, *to = places + l->n, *swap;
+
+	if (places == NULL)
+		return false;
+	for (size_t i = 0; i < l->n; i++)
+		places[i] = (struct placed){l->list[i].prefix, i};
+	for (unsigned shift = 0; shift < 64; shift += 8) {
+		if (!sort_byte(from, to, l->n, shift))
+			continue;
+		swap = from;
+		from = to;
+		to = swap;
+	}
+	put_in_order(l->list, from, l->n);
+	free(places);
+	return true;
+}
+
+/* Sort changes by their keys: many by the first bytes of these without comparing, what is then still equal by comparing. */
+static bool sort(struct change_list *l)
+{
+	size_t n;
+
+	if (l->n <= SORT_WORTH) {
+		if (l->n > 1)
+			qsort(l->list, l->n, sizeof *l->list, by_key);
+		return true;
+	}
+	if (!sort_prefixes(l))
+		return false;
+	for (size_t i = 0; i < l->n; i += n) {
+		for (n = 1; i + n < l->n && l->list[i + n].prefix == l->list[i].prefix; n++)
+			;
+		if (n > 1)
+			qsort(l->list + i, n, sizeof *l->list, by_key);
+	}
+	return true;
 }
 
 /* Forget the changes of before, and have room for those of the states. */
@@ -274,8 +351,8 @@ int model_gather(struct model *m, struct cache *cache, struct changes *changes, 
 		if (cache->list[i]->changed)
 			status = gather_one(m, cache, cache->list[i], changes, err);
 	model_pause(m);
-	sort(&changes->states);
-	sort(&changes->index);
+	if (status == EVS_OK && !(sort(&changes->states) && sort(&changes->index)))
+		status = error_nomem(err);
 	return status;
 }
 

@@ -25,6 +25,16 @@ struct entry {
 	bool removed;
 };
 
+static struct kv_bytes change_key(const struct change *c)
+{
+	return (struct kv_bytes){c->key, c->key_size};
+}
+
+static struct kv_bytes change_value(const struct change *c)
+{
+	return (struct kv_bytes){c->key + c->key_size, c->remove ? 0 : c->value_size};
+}
+
 static int damaged(struct evs_error *err)
 {
 	return error_set(err, EVS_CORRUPT, 0, "changes of a projection are damaged; --rebuild makes it anew");
@@ -53,7 +63,7 @@ static bool entry_at(const struct pile_layer *l, uint32_t i, struct entry *out)
 	unsigned head;
 
 	if (c != NULL) {
-		*out = (struct entry){{c->key, c->key_size}, {c->key + c->key_size, c->remove ? 0 : c->value_size}, c->remove};
+		*out = (struct entry){change_key(c), change_value(c), c->remove};
 		return true;
 	}
 	from = i == 0 ? 0 : get32(l->ends + (size_t)(i - 1) * END_BYTES);
@@ -438,28 +448,39 @@ static int merge_layers(const struct pile_layer *layers, size_t n, struct buf *o
 }
 
 /* Make a change in the B-tree. */
-static int change_base(struct kv_txn *txn, enum kv_table base, struct kv_bytes key, struct kv_bytes value, bool remove, bool append,
+static int change_base(struct kv_txn *txn, enum kv_table base, struct kv_bytes key, struct kv_bytes value, bool remove,
                        struct evs_error *err)
 {
 	int status;
 
 	if (!remove)
-		return (append ? kv_append : kv_put)(txn, base, key.data, key.size, value.data, value.size, err);
+		return kv_put(txn, base, key.data, key.size, value.data, value.size, err);
 	status = kv_delete(txn, base, key.data, key.size, err);
 	return status == EVS_END ? EVS_OK : status;
+}
+
+/* Fill the B-tree, in which there is nothing: no key is there that a change could take away. */
+static int fill_base(struct kv_txn *txn, enum kv_table base, const struct change *changes, size_t n, struct evs_error *err)
+{
+	struct kv_cursor *c;
+	int status = kv_cursor_open(txn, base, &c, err);
+
+	for (size_t i = 0; i < n && status == EVS_OK; i++)
+		if (!changes[i].remove)
+			status = kv_append_at(c, change_key(&changes[i]), change_value(&changes[i]), err);
+	kv_cursor_close(c);
+	return status;
 }
 
 /* Make changes in the B-tree; there are no layers. */
 static int apply_to_base(struct kv_txn *txn, enum kv_table base, const struct change *changes, size_t n, struct evs_error *err)
 {
-	bool append = kv_count(txn, base) == 0;
 	int status = EVS_OK;
 
-	for (size_t i = 0; i < n && status == EVS_OK; i++) {
-		const struct change *c = &changes[i];
-		status = change_base(txn, base, (struct kv_bytes){c->key, c->key_size}, (struct kv_bytes){c->key + c->key_size, c->value_size},
-		                     c->remove, append, err);
-	}
+	if (kv_count(txn, base) == 0)
+		return fill_base(txn, base, changes, n, err);
+	for (size_t i = 0; i < n && status == EVS_OK; i++)
+		status = change_base(txn, base, change_key(&changes[i]), change_value(&changes[i]), changes[i].remove, err);
 	return status;
 }
 
@@ -492,7 +513,7 @@ static int flatten(const struct pile *p, enum kv_table table, enum projection_ta
 	if (status == EVS_OK && !open_layer((struct kv_bytes){all.data, all.size}, &l))
 		status = damaged(err);
 	for (uint32_t i = 0; i < l.n && status == EVS_OK; i++)
-		status = entry_at(&l, i, &e) ? change_base(p->txn, p->base, e.key, e.value, e.removed, false, err) : damaged(err);
+		status = entry_at(&l, i, &e) ? change_base(p->txn, p->base, e.key, e.value, e.removed, err) : damaged(err);
 	buf_free(&all);
 	return status;
 }

@@ -585,6 +585,14 @@ int kv_move(struct kv_cursor *c, enum kv_move move, struct kv_bytes *key, struct
 	return EVS_OK;
 }
 
+int kv_append_at(struct kv_cursor *c, struct kv_bytes key, struct kv_bytes value, struct evs_error *err)
+{
+	MDB_val k = {key.size, (void *)(uintptr_t)key.data}, v = {value.size, (void *)(uintptr_t)value.data};
+	int rc = mdb_cursor_put(c->cursor, &k, &v, MDB_APPEND);
+
+	return rc == 0 ? EVS_OK : fail_write(c->txn->kv, err, rc);
+}
+
 /* ---- the file ---- */
 
 void kv_forget(const struct kv *kv, struct kv_bytes value)

@@ -101,6 +101,9 @@ enum kv_move {
 /* Move; key is read for KV_AT_OR_* only. EVS_OK with *key and *value set, EVS_END, or an error. */
 int kv_move(struct kv_cursor *c, enum kv_move move, struct kv_bytes *key, struct kv_bytes *value, struct evs_error *err);
 
+/* kv_append at a cursor, which then need not look for the end each time. */
+int kv_append_at(struct kv_cursor *c, struct kv_bytes key, struct kv_bytes value, struct evs_error *err);
+
 /* Tell the kernel that the pages of a value read from the file are not needed soon: keeps memory small. */
 void kv_forget(const struct kv *kv, struct kv_bytes value);
 

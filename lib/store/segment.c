@@ -294,6 +294,20 @@ struct frame_rest {
 	const uint8_t *uuids, *uuids_end;
 };
 
+enum { COPY_ROOM = 16 };
+
+/* Copy n bytes, mostly few of them; up to COPY_ROOM more may be read and written. */
+static inline void copy_few(uint8_t *to, const uint8_t *from, size_t n)
+{
+	if (n > 2 * COPY_ROOM) {
+		memcpy(to, from, n);
+		return;
+	}
+	memcpy(to, from, COPY_ROOM);
+	if (n > COPY_ROOM)
+		memcpy(to + COPY_ROOM, from + COPY_ROOM, COPY_ROOM);
+}
+
 /* Put a packed event together again at o, which has room for `size` bytes. False when damaged. */
 static bool join(struct frame_rest *f, uint64_t n_uuids, uint64_t size, uint8_t *o)
 {
@@ -311,7 +325,7 @@ static bool join(struct frame_rest *f, uint64_t n_uuids, uint64_t size, uint8_t 
 		distances = get_varint(distances, end, &distance);
 		if (distance > (uint64_t)(end - body) || (uint64_t)(o_end - o) < 16 || distance > (uint64_t)(o_end - o) - 16)
 			return false;
-		memcpy(o, body, distance);
+		copy_few(o, body, distance); /* the UUID takes what is written behind it */
 		memcpy(o + distance, f->uuids, 16);
 		o += distance + 16;
 		body += distance;
@@ -391,7 +405,7 @@ static int read_frame(const struct segment *s, const struct frame_entry *entry, 
 	struct frame_rest rest;
 
 	e->raw.size = 0;
-	if (!buf_room(&e->raw, entry->raw_size))
+	if (!buf_room(&e->raw, entry->raw_size + COPY_ROOM))
 		return EVS_NOMEM;
 	if (!zip_unpack(zip, dict, entry->packed, entry->packed_size, e->raw.data, entry->raw_size))
 		return EVS_CORRUPT;
