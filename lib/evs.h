@@ -671,6 +671,7 @@ int evs_group_drop(struct evs_store *store, const char *name, struct evs_error *
 /* -------------------------------------------------------------------- dlq */
 
 enum evs_letter_kind {
+	EVS_LETTER_DAMAGED = 0, /* its record is damaged: nothing but its id is known, and it can be dropped */
 	EVS_LETTER_LINE = 1,  /* a line that append refused */
 	EVS_LETTER_FOLD = 2,  /* an event on which a projection's fold failed */
 	EVS_LETTER_EVENT = 3, /* an event that a group could not handle */
@@ -701,6 +702,7 @@ struct evs_letter {
 	size_t setup_size;
 	struct evs_event event;    /* of a position; packed NULL: it is damaged */
 	uint64_t stream;           /* EVS_LETTER_EVENT: the same number for events of one stream, 0: in none */
+	uint32_t group;            /* EVS_LETTER_EVENT: the group's number, which no other group has, also under its name */
 	bool parked;               /* EVS_LETTER_EVENT: later ones of its stream wait behind it */
 	uint64_t attempts;         /* EVS_LETTER_EVENT: that failed; 0: it came behind a parked one */
 	const struct evs_try *tries; /* the first and the newest of them */
@@ -756,7 +758,7 @@ int evs_letter_append(struct evs_store *store, const struct evs_letter *letter, 
 
 /*
  * Have another text in place of the line, or of the event for its handler; what was there stays in the record. An event is
- * JSON, on several lines if need be, with the same eventId or none. EVS_BAD_EVENT: it is none, or the text is more than a line.
+ * JSON, on several lines if need be, with the same eventId. EVS_BAD_EVENT: it is none, or the text is more than a line.
  */
 int evs_letter_mend(struct evs_store *store, const struct evs_letter *letter, const char *text, size_t size, const struct evs_note *note,
                     struct evs_error *err);

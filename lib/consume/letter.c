@@ -3,13 +3,14 @@
 #include "base/bytes.h"
 #include "base/error.h"
 
-enum { LETTER_VERSION = 1, FIXED = 1 + 1 + 8, PARKED = 1, KEY = 4 + 8 };
+enum { LETTER_VERSION = 2, FIXED = 1 + 1 + 8 + 4, PARKED = 1, KEY = 4 + 8 };
 
 void letter_encode(struct buf *out, const struct letter *l)
 {
 	uint8_t fixed[FIXED] = {LETTER_VERSION, l->parked ? PARKED : 0};
 
 	put64(fixed + 2, l->stream);
+	put32(fixed + 10, l->number);
 	buf_put(out, fixed, sizeof fixed);
 	buf_sized(out, l->group.text, l->group.size);
 	buf_varint(out, l->tries);
@@ -24,7 +25,7 @@ bool letter_decode(const uint8_t *bytes, size_t size, struct letter *l)
 
 	if (size < FIXED || bytes[0] != LETTER_VERSION || bytes[1] > PARKED)
 		return false;
-	*l = (struct letter){.parked = bytes[1] == PARKED, .stream = get64(bytes + 2)};
+	*l = (struct letter){.parked = bytes[1] == PARKED, .stream = get64(bytes + 2), .number = get32(bytes + 10)};
 	if ((p = get_sized(p, end, &group, &l->group.size)) == NULL || (p = get_varint(p, end, &l->tries)) == NULL ||
 	    (p = get_sized(p, end, &l->list, &l->list_size)) == NULL || (p = get_sized(p, end, &mended, &l->mended.size)) == NULL)
 		return false;

@@ -11,6 +11,7 @@
 
 struct letter {
 	struct span group;
+	uint32_t number;       /* the group's: another group of the name has another */
 	uint64_t stream;       /* the hash of the event's; 0: in none */
 	bool parked;           /* it is to be sent again before the later ones of its stream */
 	uint64_t tries;        /* that failed; 0: it came behind a parked one */

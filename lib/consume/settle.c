@@ -9,9 +9,9 @@
 #include "consume/tries.h"
 #include "store/append.h"
 
-/* An item, and the order in which they were taken. */
+/* An item, and its place in the order in which they are written. */
 struct numbered {
-	uint64_t number;
+	uint64_t order;
 	uint32_t at;
 };
 
@@ -35,11 +35,17 @@ static bool is_emitting(const struct item *item)
 	return item->outcome == OUTCOME_HANDLED && item->text_size > 0;
 }
 
+/* What is emitted is in the order in which its causes were taken; behind all that letters are parked in the order of positions. */
+static uint64_t order_of(const struct item *item)
+{
+	return item->outcome == OUTCOME_PARKED ? ((uint64_t)1 << 63) + item->position : item->number;
+}
+
 static bool note(struct settling *s, uint32_t at)
 {
 	if (!array_grow(&s->items, &s->cap, s->n, sizeof *s->items))
 		return false;
-	s->items[s->n++] = (struct numbered){s->c->items.list[at].number, at};
+	s->items[s->n++] = (struct numbered){order_of(&s->c->items.list[at]), at};
 	return true;
 }
 
@@ -55,6 +61,10 @@ static bool find(struct settling *s, size_t most)
 	struct evs_consume *c = s->c;
 	uint32_t at;
 
+	/* They are older than those of the slots' lines. */
+	for (at = 0; at < c->items.n && s->n < most; at++)
+		if (c->items.list[at].state == ITEM_DONE && c->items.list[at].waited && !note(s, at))
+			return false;
 	for (unsigned i = 0; i < GROUP_SLOTS; i++) {
 		if (!c->slots[i].held)
 			continue;
@@ -64,18 +74,14 @@ static bool find(struct settling *s, size_t most)
 		s->to[i] = position_before(c, i, at);
 		s->moved |= s->to[i] > c->positions[i];
 	}
-	for (at = 0; at < c->items.n && s->n < most; at++)
-		if (c->items.list[at].state == ITEM_DONE && c->items.list[at].waited && !note(s, at))
-			return false;
 	return true;
 }
 
-/* Events are emitted in the order in which their causes were taken. */
-static int by_number(const void *a, const void *b)
+static int by_order(const void *a, const void *b)
 {
 	const struct numbered *x = a, *y = b;
 
-	return (x->number > y->number) - (x->number < y->number);
+	return (x->order > y->order) - (x->order < y->order);
 }
 
 /* ---- one outcome ---- */
@@ -91,8 +97,7 @@ static int list_tries(struct evs_consume *c, struct kv_txn *txn, const struct it
 		buf_put(list, w.list, w.list_size);
 	else if (status != EVS_END)
 		return status;
-	buf_put(list, item->tried, item->tried_size);
-	return list->failed ? error_nomem(err) : EVS_OK;
+	return tries_append(list, item->tried, item->tried_size) ? EVS_OK : error_nomem(err);
 }
 
 /* It is to be tried again, or waits behind one that is. */
@@ -123,7 +128,7 @@ static int put_letter(struct evs_consume *c, struct kv_txn *txn, struct store_st
                       const struct buf *list, struct evs_error *err)
 {
 	bool parked = item->outcome == OUTCOME_PARKED;
-	const struct letter letter = {.group = {c->options.group, strlen(c->options.group)}, .stream = item->stream, .parked = parked,
+	const struct letter letter = {.group = {c->options.group, strlen(c->options.group)}, .number = c->number, .stream = item->stream, .parked = parked,
 	                              .tries = item->attempt, .list = list->data, .list_size = list->size};
 	struct buf bytes = {0};
 	uint64_t n = 0;
@@ -385,7 +390,7 @@ static int commit_some(struct evs_consume *c, size_t most, size_t *n, struct evs
 		status = error_nomem(err);
 	} else if (s->n > 0 || s->moved || c->stuck != 0) {
 		if (s->n > 1)
-			qsort(s->items, s->n, sizeof *s->items, by_number);
+			qsort(s->items, s->n, sizeof *s->items, by_order);
 		status = write_all(s, &emits, &why);
 		if (status == EVS_OK) {
 			*n = s->n;

@@ -34,8 +34,8 @@ bool tries_valid(const uint8_t *list, size_t size)
 	return true;
 }
 
-/* Leave out the second of a list that is full. */
-static void make_way(struct buf *list)
+/* Leave out the second of a list that is full. False: it is not. */
+static bool make_way(struct buf *list)
 {
 	const uint8_t *p = list->data, *end = p + list->size, *second = NULL, *third = NULL;
 	struct tried t;
@@ -47,26 +47,37 @@ static void make_way(struct buf *list)
 		third = n == 2 ? p : third;
 	}
 	if (n < TRIES_KEPT)
-		return;
+		return false;
 	memmove(list->data + (second - list->data), third, (size_t)(end - third));
 	list->size -= (size_t)(third - second);
+	return true;
+}
+
+bool tries_append(struct buf *list, const uint8_t *record, size_t size)
+{
+	if (list->size > 0 && !tries_valid(list->data, list->size))
+		list->size = 0;
+	while (size > 0 && list->size > 0 && make_way(list))
+		;
+	buf_put(list, record, size);
+	return !list->failed;
 }
 
 bool tries_add(struct buf *list, int64_t at_us, const struct evs_failure *f)
 {
 	size_t reason = strlen(f->reason), output = f->output_size;
+	struct buf record = {0};
+	bool good;
 
 	reason = reason > REASON_MAX ? REASON_MAX : reason;
 	output = output > TRIES_OUTPUT_MAX ? TRIES_OUTPUT_MAX : output;
-	if (list->size > 0 && !tries_valid(list->data, list->size))
-		list->size = 0;
-	if (list->size > 0)
-		make_way(list);
-	buf_varint(list, (uint64_t)at_us);
-	buf_varint(list, f->took_us < 0 ? 0 : (uint64_t)f->took_us);
-	buf_varint(list, (uint64_t)(f->exit_status + 1));
-	buf_varint(list, (uint64_t)f->signal);
-	buf_sized(list, f->reason, reason);
-	buf_sized(list, output == 0 ? NULL : f->output + (f->output_size - output), output);
-	return !list->failed;
+	buf_varint(&record, (uint64_t)at_us);
+	buf_varint(&record, f->took_us < 0 ? 0 : (uint64_t)f->took_us);
+	buf_varint(&record, (uint64_t)(f->exit_status + 1));
+	buf_varint(&record, (uint64_t)f->signal);
+	buf_sized(&record, f->reason, reason);
+	buf_sized(&record, output == 0 ? NULL : f->output + (f->output_size - output), output);
+	good = !record.failed && tries_append(list, record.data, record.size);
+	buf_free(&record);
+	return good;
 }

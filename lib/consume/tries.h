@@ -22,6 +22,9 @@ struct tried {
 /* Add one behind a list. False when memory ran out; a malformed list is replaced. */
 bool tries_add(struct buf *list, int64_t at_us, const struct evs_failure *failure);
 
+/* Add one that tries_add made of its own; size 0: none. */
+bool tries_append(struct buf *list, const uint8_t *record, size_t size);
+
 /* Read the record at *p and move on. False: there is none, or it is malformed. */
 bool tries_next(const uint8_t **p, const uint8_t *end, struct tried *out);
 

@@ -140,13 +140,9 @@ static int look_at_wait(struct audit *a, struct kv_bytes key, struct kv_bytes va
 
 static int note_parked(struct audit *a, const struct letter *l)
 {
-	for (size_t i = 0; i < a->n_groups; i++) {
-		if (strlen(a->groups[i].name) != l->group.size || memcmp(a->groups[i].name, l->group.text, l->group.size) != 0)
-			continue;
-		if (!array_grow(&a->parked, &a->parked_cap, a->n_parked, sizeof *a->parked))
-			return error_nomem(a->err);
-		a->parked[a->n_parked++] = (struct parked){a->groups[i].record.number, l->stream};
-	}
+	if (!array_grow(&a->parked, &a->parked_cap, a->n_parked, sizeof *a->parked))
+		return error_nomem(a->err);
+	a->parked[a->n_parked++] = (struct parked){l->number, l->stream};
 	return EVS_OK;
 }
 
@@ -198,7 +194,7 @@ static uint64_t count_parked(const struct audit *a, struct parked one)
 	return n;
 }
 
-/* A stream may have more parked letters than its count says, of a group that was dropped and made again; fewer would hold it up for ever. */
+/* More than there are would hold the stream up for ever, fewer would let later events go before them. */
 static int look_at_parked(struct audit *a, struct kv_bytes key, struct kv_bytes value)
 {
 	struct parked one;
@@ -216,7 +212,7 @@ static int look_at_parked(struct audit *a, struct kv_bytes key, struct kv_bytes 
 		return EVS_OK;
 	}
 	g->parked += get64(value.data);
-	if (count_parked(a, one) < get64(value.data))
+	if (count_parked(a, one) != get64(value.data))
 		report(a, AUDIT_PARKED, 0, "a stream of group '%s' waits for %" PRIu64 " parked letters, of which %" PRIu64 " are there", g->name,
 		       get64(value.data), count_parked(a, one));
 	return EVS_OK;

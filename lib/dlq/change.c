@@ -62,8 +62,11 @@ static int check_unchanged(const struct change *c, struct kv_txn *txn, struct ev
 static int unpark(const struct held *h, struct kv_txn *txn, struct group *g, struct evs_error *err)
 {
 	uint64_t n;
-	int status = letter_parked(txn, g->number, h->parts.stream, &n, err);
+	int status;
 
+	if (h->parts.number != g->number)
+		return EVS_OK; /* another group has the name now */
+	status = letter_parked(txn, g->number, h->parts.stream, &n, err);
 	if (status != EVS_OK || n == 0)
 		return status;
 	g->parked -= g->parked > 0;
@@ -243,11 +246,14 @@ int evs_letter_append(struct evs_store *store, const struct evs_letter *l, const
 	status = setup_read(&setup, l->setup, l->setup_size, err);
 	if (status != EVS_OK)
 		return status;
+	if (append_count_lines(l->text, l->text_size) != 1)
+		snprintf(c.refused, sizeof c.refused, "it is blank");
 	setup.options.atomic = true;
 	setup.options.on_error = EVS_SKIP;
 	setup.options.on_reject = note_refusal;
 	setup.options.context = &c;
-	status = commit_with(store, &c, &setup.options, NULL, NULL, l->text, l->text_size, err);
+	if (c.refused[0] == '\0')
+		status = commit_with(store, &c, &setup.options, NULL, NULL, l->text, l->text_size, err);
 	setup_release(&setup);
 	if (c.refused[0] == '\0')
 		return status;
@@ -281,9 +287,9 @@ static int check_event(struct evs_store *store, const struct evs_letter *l, cons
 	struct span new;
 	int status = parser == NULL ? error_nomem(err) : parse_line(parser, (const char *)line->data, line->size, &packed, &info, err);
 
-	if (status == EVS_OK && !info.id_made && put_field(store, l, EVS_FIELD_ID, &id)) {
+	if (status == EVS_OK && put_field(store, l, EVS_FIELD_ID, &id)) {
 		new = view_span(&info.view.texts[NAME_EVENT_ID], store->names, scratch);
-		if (new.size + 1 != id.size || memcmp(new.text, id.data, new.size) != 0)
+		if (info.id_made || new.size + 1 != id.size || memcmp(new.text, id.data, new.size) != 0)
 			status = error_set(err, EVS_BAD_EVENT, 0, "the eventId is to stay '%s': a handler knows the event by it", (const char *)id.data);
 	}
 	parse_free(parser);
@@ -327,7 +333,7 @@ int evs_letter_mend(struct evs_store *store, const struct evs_letter *l, const c
 
 	if (l->kind == EVS_LETTER_FOLD)
 		return error_set(err, EVS_USAGE, 0, "dead letter %llu is of a projection: it is the fold that can be mended", (unsigned long long)l->id);
-	while (size > 0 && (text[size - 1] == '\n' || text[size - 1] == '\r'))
+	while (size > 0 && strchr(" \t\r\n", text[size - 1]) != NULL && text[size - 1] != '\0')
 		size--;
 	if (!put_line(&line, text, size))
 		status = error_nomem(err);

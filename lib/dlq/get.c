@@ -61,6 +61,13 @@ static int take_event(struct evs_store *store, struct kv_txn *txn, struct held *
 	return status == EVS_END || status == EVS_CORRUPT ? EVS_OK : status;
 }
 
+/* All that is known of one is its number. */
+static int damaged(struct held *h)
+{
+	h->letter = (struct evs_letter){.id = h->letter.id, .kind = EVS_LETTER_DAMAGED, .reason = "its record is damaged", .reason_size = 21};
+	return EVS_OK;
+}
+
 static int take_parts(struct held *h, struct evs_error *err)
 {
 	struct evs_letter *l = &h->letter;
@@ -71,10 +78,11 @@ static int take_parts(struct held *h, struct evs_error *err)
 		return EVS_OK;
 	}
 	if (!letter_decode(h->dead.bytes, h->dead.size, &h->parts) || !tries_valid(h->parts.list, h->parts.list_size))
-		return error_set(err, EVS_CORRUPT, 0, "dead letter %llu is damaged", (unsigned long long)l->id);
+		return damaged(h);
 	l->owner = h->parts.group.text;
 	l->owner_size = h->parts.group.size;
 	l->stream = h->parts.stream;
+	l->group = h->parts.number;
 	l->parked = h->parts.parked;
 	l->attempts = h->parts.tries;
 	if (h->parts.mended.size > 0) {
@@ -94,7 +102,7 @@ static int take(struct evs_store *store, struct kv_txn *txn, uint64_t id, struct
 	if (h->value.failed)
 		return error_nomem(err);
 	if (!dead_decode((struct kv_bytes){h->value.data, h->value.size}, &h->dead))
-		return error_set(err, EVS_CORRUPT, 0, "dead letter %llu is damaged", (unsigned long long)id);
+		return damaged(h);
 	l->kind = (enum evs_letter_kind)h->dead.kind;
 	l->recorded_us = h->dead.recorded_us;
 	l->reason = h->dead.reason;
@@ -109,7 +117,7 @@ static int take(struct evs_store *store, struct kv_txn *txn, uint64_t id, struct
 	}
 	l->position = h->dead.line;
 	status = take_parts(h, err);
-	return status == EVS_OK ? take_event(store, txn, h, err) : status;
+	return status == EVS_OK && l->kind != EVS_LETTER_DAMAGED ? take_event(store, txn, h, err) : status;
 }
 
 /* Find the record. EVS_OK, EVS_END, ... */
@@ -177,8 +185,7 @@ static bool goes_before(const struct held *h, struct kv_bytes value)
 	struct dead d;
 
 	return dead_decode(value, &d) && d.kind == DEAD_EVENT && letter_decode(d.bytes, d.size, &other) && other.parked &&
-	       other.stream == h->parts.stream && other.group.size == h->parts.group.size &&
-	       memcmp(other.group.text, h->parts.group.text, other.group.size) == 0;
+	       other.stream == h->parts.stream && other.number == h->parts.number;
 }
 
 int evs_letter_blocker(struct evs_store *store, const struct evs_letter *letter, uint64_t *id, struct evs_error *err)

@@ -37,7 +37,7 @@ bool log_decode(struct kv_bytes value, struct evs_letter_entry *e)
 	};
 
 	if (value.size < FIXED || value.data[0] != LOG_VERSION || value.data[1] < EVS_LETTER_RETRY || value.data[1] > EVS_LETTER_DROP ||
-	    value.data[2] > 1 || value.data[3] < EVS_LETTER_LINE || value.data[3] > EVS_LETTER_EVENT)
+	    value.data[2] > 1 || value.data[3] > EVS_LETTER_EVENT)
 		return false;
 	e->action = (enum evs_letter_action)value.data[1];
 	e->done = value.data[2] == 1;
@@ -106,7 +106,11 @@ static int next(struct evs_store *store, uint64_t *number, struct buf *copy, str
 	if (status == EVS_OK)
 		status = kv_move(c, KV_AT_OR_AFTER, &key, &value, err);
 	if (status == EVS_OK) {
-		*number = key.size == 8 ? get64be(key.data) : *number;
+		if (key.size != 8)
+			status = error_set(err, EVS_CORRUPT, 0, "the record of what was done to dead letters is damaged");
+	}
+	if (status == EVS_OK) {
+		*number = get64be(key.data);
 		copy->size = 0;
 		buf_put(copy, value.data, value.size);
 		status = copy->failed ? error_nomem(err) : EVS_OK;
@@ -129,7 +133,7 @@ int evs_letter_log(struct evs_store *store, uint64_t id, int (*each)(void *conte
 			status = error_set(err, EVS_CORRUPT, 0, "record %llu of what was done to dead letters is damaged", (unsigned long long)number);
 		else if ((id == 0 || e.id == id) && each(context, &e) != 0)
 			status = error_set(err, EVS_INTERRUPTED, 0, "interrupted");
-		if (status != EVS_OK)
+		if (status != EVS_OK || number == UINT64_MAX)
 			break;
 	}
 	buf_free(&copy);

@@ -4,7 +4,7 @@
 #include "base/bytes.h"
 #include "base/error.h"
 
-enum { DEAD_VERSION = 1 };
+enum { DEAD_VERSION = 2 };
 
 /* Write a dead letter as it is stored. */
 static bool encode(struct buf *value, const struct dead *d)
