@@ -68,6 +68,32 @@ letters() {
 	awk 'NR == 1 && ($1 < 89 || $1 > 280) || NR == 2 && ($1 < 269 || $1 > 500) || NR == 3 && ($1 < 359 || $1 > 640) { exit 1 }' gaps || fail "$(cat gaps)"
 }
 
+@test "one event more than may wait behind a failed one is not passed over" {
+	stream() { seq "$1" "$2" | sed 's/.*/{"eventType":"a","aggregateId":"s","data":&}/' | evs append a.evs; }
+	# A program that answers line by line; the first event fails.
+	echo 'while read -r line; do echo retry later; done' >handler
+	stream 1 1000
+	"$EVS_BIN/evs" consume a.evs g --lines --initial-delay 10m --max-delay 10m --follow -- sh handler 3>&- &
+	all_wait() { [ "$(evs group a.evs 2>/dev/null | jq -c '[.position,.waiting]')" = '[1000,1000]' ]; }
+	wait_for all_wait
+	local moved=$(of g .movedAt)
+	stream 1001 1001
+	# When there is nothing to do the position moves over what nobody has.
+	has_moved() { [ "$(of g .movedAt)" != "$moved" ]; }
+	wait_for has_moved
+	is "$(of g '[.position,.lag]')" '[1000,1]'
+}
+
+@test "a position keeps up where members are never idle" {
+	seq 4000 | sed 's/.*/{"eventType":"a","aggregateId":"s&"}/' | evs append a.evs
+	"$EVS_BIN/evs" consume a.evs g -- sleep 0.05 3>&- &
+	"$EVS_BIN/evs" consume a.evs g -- sleep 0.05 3>&- &
+	# They have enough to do for longer than this waits.
+	keeps_up() { [ "$(evs group a.evs | jq .position)" -gt 50 ]; }
+	wait_for keeps_up
+	is "$(of g .members)" 2
+}
+
 @test "exit status 65 is a dead letter at once, 75 another try" {
 	orders 2
 	consume 4 g --initial-delay 10ms --max-retries 1 -- sh -c 'echo "$EVS_POSITION" >>log; case $EVS_POSITION in 1) exit 65;; 2) exit 75;; esac'

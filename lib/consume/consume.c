@@ -17,7 +17,7 @@
 #define LOOK_EVERY (20 * MS)     /* for other members, and for what they let go */
 #define AGAIN_EVERY (200 * MS)   /* the scan begins again while it still goes on */
 #define WAIT_MAX_US ((int64_t)INT32_MAX * 1000)
-#define ADVANCE_AFTER (1000 * MS) /* of nothing to do a position that only passed over events is committed */
+#define ADVANCE_AFTER (1000 * MS) /* of nothing to do, or beside others, the positions of slots that nobody holds are moved on */
 
 /* ---- begin and end ---- */
 
@@ -370,6 +370,17 @@ static int rest(struct evs_consume *c, int64_t now, bool at_once, struct evs_err
 	return settle_advance(c, err);
 }
 
+/* A position moves over what nobody has also where a member is never idle: else it would wait for slots that have no events. */
+static int keep_up(struct evs_consume *c, int64_t now, struct evs_error *err)
+{
+	if (c->lone || c->read == NULL || c->position <= c->stored_position)
+		c->kept_up_ns = now;
+	if (now - c->kept_up_ns < ADVANCE_AFTER)
+		return EVS_OK;
+	c->kept_up_ns = now;
+	return settle_advance(c, err);
+}
+
 int evs_consume_commit(struct evs_consume *c, bool now, struct evs_error *err)
 {
 	int64_t at = moment_steady_ns();
@@ -382,8 +393,8 @@ int evs_consume_commit(struct evs_consume *c, bool now, struct evs_error *err)
 			*err = c->stuck_why;
 		return EVS_BAD_EVENT;
 	}
-	if (status == EVS_OK && is_idle(c))
-		status = rest(c, at, now, err);
+	if (status == EVS_OK)
+		status = is_idle(c) ? rest(c, at, now, err) : keep_up(c, at, err);
 	return status == EVS_OK ? look_around(c, at, err) : status;
 }
 

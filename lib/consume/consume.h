@@ -23,7 +23,7 @@
 
 struct slot {
 	uint64_t taken;   /* of one that is held */
-	uint64_t skipped; /* the last event that the scan passed over because the slot is another's; 0: none */
+	uint64_t skipped; /* the last event that the scan passed over because the slot is another's or stalled; 0: none */
 	uint32_t hands;   /* items of it that waited, and are not committed */
 	bool held;
 	bool covered;     /* held, and the scan has not passed over any event of it behind `taken` */
@@ -72,6 +72,7 @@ struct evs_consume {
 	int64_t done_ns;              /* when the oldest that is not committed was done; 0: there is none */
 	int64_t looked_ns;            /* when others were last looked for */
 	int64_t idle_ns;              /* since when there was nothing to do; 0: there is */
+	int64_t kept_up_ns;           /* when a busy member last moved positions on */
 	uint64_t stored_position;     /* that the store has */
 	struct evs_consume_result result;
 	uint64_t stuck;               /* an event on which the group stops now; 0: none */

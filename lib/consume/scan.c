@@ -283,6 +283,7 @@ static int take(struct evs_consume *c, unsigned slot, uint64_t stream, const str
 	*item = NULL;
 	if (c->waits.n > 0 && waits && waits_of(&c->waits, (uint16_t)slot) >= SLOT_WAITS_MAX) {
 		c->slots[slot].stalled = c->passed = true;
+		c->slots[slot].skipped = r->position;
 		return EVS_OK;
 	}
 	if ((status = scan_is_parked(c, stream, &parked, err)) != EVS_OK)
