@@ -151,6 +151,7 @@ static int run_export(void *context, struct evs_store *store, const struct opera
 
 static int run_show(void *context, struct evs_store *store, const struct operands *given)
 {
+	const struct dlq_args *args = context;
 	struct evs_error err = {0};
 	struct evs_letter *l;
 	int status;
@@ -160,8 +161,11 @@ static int run_show(void *context, struct evs_store *store, const struct operand
 	if (status != EVS_OK)
 		return status == EVS_END ? STATUS_FAILED : message_refusal(given->list[0], &err);
 	put_all(context, store, l);
+	status = args->raw && l->text == NULL && l->event.packed == NULL ? STATUS_DAMAGED : STATUS_DONE;
 	evs_letter_free(l);
-	return STATUS_DONE;
+	if (status == STATUS_DAMAGED)
+		message_print("%s: what it is about is damaged; evs verify says more", given->list[0]);
+	return status;
 }
 
 /* ---- changes ---- */
@@ -332,12 +336,13 @@ static bool put_text(struct buf *out, struct evs_store *store, const struct evs_
 static int edit(struct evs_store *store, struct evs_letter **l, const struct evs_note *note, struct evs_error *err)
 {
 	struct buf text = {0}, before = {0};
+	struct editor editor = {{0}, {0}};
 	uint64_t id = (*l)->id;
 	int status = EVS_OK;
 
 	if (!put_text(&text, store, *l) || !put_text(&before, store, *l))
 		status = error_set(err, EVS_CORRUPT, 0, "dead letter %" PRIu64 " cannot be read", id);
-	else if (editor_edit(&text, "event.json") != STATUS_DONE)
+	else if (editor_edit(&editor, &text, "event.json") != STATUS_DONE)
 		status = error_set(err, EVS_INTERRUPTED, 0, "it was said why");
 	else if (text.size == before.size && memcmp(text.data, before.data, text.size) == 0)
 		status = EVS_END;
@@ -345,6 +350,7 @@ static int edit(struct evs_store *store, struct evs_letter **l, const struct evs
 		status = evs_letter_mend(store, *l, (const char *)text.data, text.size, note, err);
 	buf_free(&text);
 	buf_free(&before);
+	editor_end(&editor, status != EVS_OK && status != EVS_END && status != EVS_INTERRUPTED);
 	if (status == EVS_BAD_EVENT)
 		return error_prefix(err, "what was edited is no event, and nothing was changed: ");
 	if (status != EVS_OK)
@@ -363,8 +369,9 @@ static int run_edit(void *context, struct evs_store *store, const struct operand
 
 	if (status == EVS_END)
 		return STATUS_FAILED;
-	if (status == EVS_OK && l->kind == EVS_LETTER_FOLD) {
-		message_print("%s: dead letter %" PRIu64 " is of a projection: it is the fold that can be mended", given->list[0], l->id);
+	if (status == EVS_OK && (l->kind == EVS_LETTER_FOLD || l->kind == EVS_LETTER_DAMAGED)) {
+		message_print(l->kind == EVS_LETTER_FOLD ? "%s: dead letter %" PRIu64 " is of a projection: it is the fold that can be mended" :
+		                                           "%s: dead letter %" PRIu64 " is damaged, and can only be dropped", given->list[0], l->id);
 		evs_letter_free(l);
 		return STATUS_FAILED;
 	}
@@ -377,6 +384,8 @@ static int run_edit(void *context, struct evs_store *store, const struct operand
 		status = retry_begin(&r, &err);
 		if (status == EVS_OK)
 			status = retry_named(&r, l, &err);
+		else
+			message_print("%s: what was edited is stored; evs dlq %s retry %" PRIu64 " tries it", given->list[0], given->list[0], l->id);
 		retry_end(&r);
 	}
 	evs_letter_free(l);

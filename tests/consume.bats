@@ -378,3 +378,14 @@ letters() {
 	consume 0 g --type none
 	is "$(of g '[.position,.lag]')" '[100,0]'
 }
+
+@test "what cannot be appended is given up as --on-failure says" {
+	for i in 1 2 3; do echo "{\"eventType\":\"t\",\"aggregateId\":\"A\",\"aggregateType\":\"A\",\"data\":$i}"; done | evs append a.evs
+	# 2 and 3 emit other events under one id than 1 did.
+	emit='{"eventType":"o","eventId":"same","data":'
+	consume 4 p --type t --emit --on-failure park -- sh -c "echo '$emit'\$EVS_POSITION}"
+	is "$(evs dlq a.evs list | jq -c '[.position,.parked]' | paste -sd' ')" '[2,true] [3,true]'
+	consume 1 s --type t --emit --on-failure stop -- sh -c "echo '$emit'\$EVS_POSITION}"
+	err_has 'the event at position 2 could not be handled'
+	is "$(of s '[.status,.stuckAt]')" '["stuck",2]'
+}

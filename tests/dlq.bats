@@ -300,3 +300,107 @@ $(evs cat a.evs --to 1)"
 	err_has 'no end within 300 ms'
 	is "$(evs dlq a.evs show 1 | jq '.tries[1].stderr | length > 1000 and length < 5000')" true
 }
+
+@test "parked letters are in the order of their stream, whatever waited before" {
+	local i
+	for i in $(seq 60); do echo "{\"eventType\":\"t\",\"aggregateId\":\"s$((i % 10))\",\"aggregateType\":\"A\"}"; done | evs append a.evs
+	# The first try of each stream fails; the second comes when all others wait behind it, some of them not yet stored.
+	"$EVS_BIN/evs" consume a.evs g -f -j 20 --on-failure park --max-retries 1 --initial-delay 300ms -- sh -c 'sleep 0.05; exit 1' 2>err 3>&- &
+	local member=$!
+	for i in $(seq 60); do
+		echo "{\"eventType\":\"t\",\"aggregateId\":\"s$((i % 10))\",\"aggregateType\":\"A\"}"
+		sleep 0.02
+	done | evs append a.evs
+	all_parked() { [ "$(evs group a.evs show g | jq -c '[.lag,.waiting,.deadLetters]')" = '[0,0,120]' ]; }
+	wait_for all_parked
+	kill -TERM $member
+	wait $member || true
+	evs dlq a.evs list | jq -r '"\(.aggregateId) \(.position)"' >order
+	[ "$(wc -l <order)" = 120 ]
+	sort -s -k1,1 order >by_stream
+	sort -k1,1 -k2,2n order | diff by_stream -
+	quiet evs dlq a.evs retry --all -- sh -c 'echo "$EVS_STREAM $EVS_POSITION" >>handled'
+	sort -s -k1,1 handled | diff by_stream -
+	ran 0 evs verify a.evs
+}
+
+@test "a group made again has nothing to do with the letters of the one before it" {
+	orders 2
+	consume 4 g --stream s1 --on-failure park --max-retries 0 -- false
+	evs group a.evs drop g
+	consume 4 g --stream s1 --on-failure park --max-retries 0 -- false
+	quiet evs dlq a.evs retry 1 -- true
+	is "$(evs group a.evs show g | jq .parked)" 1
+	echo '{"eventType":"order.placed","aggregateId":"s1","aggregateType":"Order"}' | evs append a.evs
+	consume 4 g --stream s1 --on-failure park -- true
+	is "$(evs dlq a.evs list | jq -c '[.id,.position]' | paste -sd' ')" '[2,1] [3,3]'
+	ran 0 evs verify a.evs
+}
+
+@test "a line that is mended to nothing stays; one that is several lines is refused, and what was typed is kept" {
+	echo '{"data":4}' | ran 4 evs append a.evs --on-error dlq
+	EDITOR="sh -c 'printf \"  \n\" >\"\$1\"' sh" ran 1 evs dlq a.evs edit 1
+	err_has 'it is empty'
+	TMPDIR=$PWD EDITOR="sh -c 'printf \"{} {}\n{}\" >\"\$1\"' sh" ran 1 evs dlq a.evs edit 1
+	err_has 'more than one line'
+	is "$(cat evs-edit-*/event.json)" $'{} {}\n{}'
+	is "$(ids)" 1
+	is "$(evs cat a.evs)" ''
+	# JSON on several lines is one.
+	EDITOR="sh -c 'printf \"{\\\"eventType\\\":\n\\\"x\\\"}\" >\"\$1\"' sh" quiet evs dlq a.evs edit 1 --reason mended
+	is "$(evs cat a.evs | jq -r .eventType)" x
+	is "$(evs dlq a.evs log | jq -r .why | sort -u)" mended
+}
+
+@test "the editor's folder is gone afterwards, with all that the editor left" {
+	orders 1
+	consume 4 g --max-retries 0 -- false
+	mkdir tmp
+	TMPDIR=$PWD/tmp EDITOR='sed -i~ s/\"data\":.1/\"data\":5/' quiet evs dlq a.evs edit 1 -- true
+	is "$(ls -A tmp)" ''
+	ran 1 env TMPDIR=/nowhere EDITOR=true "$EVS_BIN/evs" dlq a.evs edit 9
+}
+
+@test "a letter that is dropped while its handler runs: the handler's success changes nothing" {
+	orders 1
+	consume 4 g --max-retries 0 -- false
+	ran 4 evs dlq a.evs retry 1 -- sh -c "'$EVS_BIN/evs' dlq a.evs drop 1 --reason first"
+	err_has 'dead letter 1 is no longer there: another process was quicker'
+	is "$(evs dlq a.evs log | jq -c '[.action,.why]' | paste -sd' ')" '["drop","first"]'
+	is "$(evs group a.evs show g | jq .handled)" 0
+}
+
+@test "of many tries the first and the newest are known" {
+	echo '{"eventType":"t"}' | evs append a.evs
+	consume 4 g --max-retries 24 --initial-delay 0s -- false
+	is "$(evs dlq a.evs show 1 | jq -c '[.attempts,(.tries|length)]')" '[25,20]'
+	ran 4 evs dlq a.evs retry 1
+	is "$(evs dlq a.evs show 1 | jq -c '[.attempts,(.tries|length)]')" '[26,20]'
+}
+
+@test "a damaged letter stops no other, and can be dropped" {
+	orders 3
+	consume 4 g --max-retries 0 -- false
+	/usr/bin/python3 - <<-'END'
+		import re
+		old = open("a.evs", "rb").read()
+		new, n = re.subn(rb"(?s)(?<=\x02\x0dexit status 1)\x02", b"\x09", old)
+		assert n > 0
+		open("a.evs", "wb").write(new)
+	END
+	is "$(evs dlq a.evs list | jq -c '[.id,.kind]' | paste -sd' ')" '[1,"event"] [2,"damaged"] [3,"event"]'
+	is "$(evs dlq a.evs show 2 | jq -r .reason)" 'its record is damaged'
+	ran 4 evs dlq a.evs retry --all -- true
+	err_has 'dead letter 2 is damaged, and can only be dropped'
+	ran 1 evs dlq a.evs edit 2
+	quiet evs dlq a.evs drop 2
+	is "$(ids)" ''
+	is "$(evs dlq a.evs log | jq -r .kind | tail -1)" damaged
+}
+
+@test "where no handler can be started nothing is done, and that is no success" {
+	orders 1
+	consume 4 g --max-retries 0 -- false
+	ran 1 bash -c "ulimit -n 7; '$EVS_BIN/evs' dlq a.evs retry 1 -- true"
+	is "$(ids)" 1
+}

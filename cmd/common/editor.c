@@ -1,5 +1,6 @@
 #include "common/editor.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
@@ -7,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -15,13 +17,7 @@
 #include "common/file.h"
 #include "common/message.h"
 
-/* A folder of one's own, and the file in it. */
-struct place {
-	char folder[PATH_MAX];
-	char file[PATH_MAX + 80];
-};
-
-static bool make_folder(struct place *p, const char *name)
+static bool make_folder(struct editor *p, const char *name)
 {
 	const char *tmp = getenv("TMPDIR");
 	int n = snprintf(p->folder, sizeof p->folder, "%s/evs-edit-XXXXXX", tmp == NULL || tmp[0] == '\0' ? "/tmp" : tmp);
@@ -33,10 +29,11 @@ static bool make_folder(struct place *p, const char *name)
 		return true;
 	}
 	message_print("cannot make a folder for the file to edit: %s", strerror(errno));
+	p->folder[0] = '\0';
 	return false;
 }
 
-static bool write_file(const struct place *p, const struct buf *text)
+static bool write_file(const struct editor *p, const struct buf *text)
 {
 	int fd = open(p->file, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
 	size_t at = 0;
@@ -60,17 +57,22 @@ static const char *find_editor(void)
 }
 
 /* The editor may have arguments of its own: the shell reads it. */
-static bool run_editor(const struct place *p)
+static bool run_editor(const struct editor *p)
 {
 	const char *editor = find_editor();
-	char script[PATH_MAX], how[CHILD_HOW];
-	char *argv[] = {(char *)(uintptr_t)"sh", (char *)(uintptr_t)"-c", script, (char *)(uintptr_t)"editor", (char *)(uintptr_t)p->file, NULL};
+	struct buf script = {0};
+	char how[CHILD_HOW];
+	char *argv[] = {(char *)(uintptr_t)"sh", (char *)(uintptr_t)"-c", NULL, (char *)(uintptr_t)"editor", (char *)(uintptr_t)p->file, NULL};
 	void (*interrupt)(int), (*quit)(int);
 	int failure, wait_status = 0;
 	pid_t pid;
 
-	snprintf(script, sizeof script, "%s \"$1\"", editor);
-	failure = spawn_command(&(struct spawn_options){.argv = argv, .in = -1, .out = -1, .error = -1}, &pid);
+	buf_text(&script, editor);
+	buf_text(&script, " \"$1\"");
+	buf_byte(&script, 0);
+	argv[2] = (char *)script.data;
+	failure = script.failed ? ENOMEM : spawn_command(&(struct spawn_options){.argv = argv, .in = -1, .out = -1, .error = -1}, &pid);
+	buf_free(&script);
 	if (failure != 0) {
 		message_print("cannot run '%s': %s", editor, strerror(failure));
 		return false;
@@ -89,19 +91,50 @@ static bool run_editor(const struct place *p)
 	return false;
 }
 
-int editor_edit(struct buf *text, const char *name)
+/* Read what the editor left, which must be a file still. */
+static int read_file(const struct editor *e, struct buf *text)
 {
 	struct evs_error err;
-	struct place p;
-	int status = STATUS_FAILED;
+	struct stat st;
 
-	if (!make_folder(&p, name))
+	if (lstat(e->file, &st) != 0 || !S_ISREG(st.st_mode)) {
+		message_print("the editor left no file %s; nothing was changed", e->file);
 		return STATUS_FAILED;
-	if (write_file(&p, text) && run_editor(&p)) {
-		text->size = 0;
-		status = file_read(p.file, text, &err) == EVS_OK ? STATUS_DONE : message_text(&err);
 	}
-	unlink(p.file);
-	rmdir(p.folder);
-	return status;
+	text->size = 0;
+	return file_read(e->file, text, &err) == EVS_OK ? STATUS_DONE : message_text(&err);
+}
+
+int editor_edit(struct editor *e, struct buf *text, const char *name)
+{
+	if (!make_folder(e, name) || !write_file(e, text) || !run_editor(e))
+		return STATUS_FAILED;
+	return read_file(e, text);
+}
+
+/* Remove all files of a folder, also those that editors leave beside their own. */
+static void empty_folder(const char *path)
+{
+	char file[PATH_MAX + 256];
+	struct dirent *entry;
+	DIR *folder = opendir(path);
+
+	while (folder != NULL && (entry = readdir(folder)) != NULL)
+		if (strcmp(entry->d_name, ".") != 0 && strcmp(entry->d_name, "..") != 0 &&
+		    (size_t)snprintf(file, sizeof file, "%s/%s", path, entry->d_name) < sizeof file)
+			unlink(file);
+	if (folder != NULL)
+		closedir(folder);
+}
+
+void editor_end(struct editor *e, bool keep)
+{
+	if (e->folder[0] == '\0')
+		return;
+	if (keep) {
+		message_print("what was typed is in %s", e->file);
+		return;
+	}
+	empty_folder(e->folder);
+	rmdir(e->folder);
 }

@@ -6,7 +6,6 @@
 #include <sys/wait.h>
 
 #include "base/error.h"
-#include "base/hash.h"
 #include "common/answer.h"
 #include "common/child.h"
 #include "common/job_setup.h"
@@ -20,7 +19,7 @@ int retry_begin(struct retry *r, struct evs_error *err)
 	int status = evs_letters_lock(r->job.store, &r->lock, err);
 
 	if (status == EVS_OK && !handlers_begin())
-		return error_set(err, EVS_INTERRUPTED, 0, "it was said why");
+		return error_set(err, EVS_IO, 0, "nothing was tried");
 	return status;
 }
 
@@ -31,6 +30,8 @@ void retry_end(struct retry *r)
 	handlers_end();
 	environment_release(&r->environment);
 	evs_letters_unlock(r->lock);
+	job_setup_release(&r->setup);
+	buf_free(&r->group);
 	free(r->held_up);
 }
 
@@ -49,7 +50,7 @@ static void say(struct retry *r, const struct evs_letter *l, const char *why)
 
 static struct retry_held_up stream_of(const struct evs_letter *l)
 {
-	return (struct retry_held_up){l->stream, hash64(l->owner, l->owner_size, 0)};
+	return (struct retry_held_up){l->stream, l->group};
 }
 
 static bool is_held_up(const struct retry *r, const struct evs_letter *l)
@@ -75,7 +76,12 @@ int retry_pass(struct retry *r, const struct evs_letter *l, struct evs_error *er
 /* What the library says of a letter: whether that ends all. */
 static int refused(struct retry *r, const struct evs_letter *l, int status, const struct evs_error *why, struct evs_error *err)
 {
-	if (status == EVS_BAD_EVENT || status == EVS_CONFLICT || status == EVS_CHANGED) {
+	if (status == EVS_CHANGED) {
+		r->stayed++;
+		message_print("%s: %s", r->job.path, why->message);
+		return EVS_OK;
+	}
+	if (status == EVS_BAD_EVENT || status == EVS_CONFLICT) {
 		say(r, l, why->message);
 		return EVS_OK;
 	}
@@ -85,46 +91,56 @@ static int refused(struct retry *r, const struct evs_letter *l, int status, cons
 
 /* ---- an event ---- */
 
-/* How an event is to be handled. */
-struct way {
-	struct job_setup setup; /* of the group; words NULL: it is gone, or was never run with a command */
-	bool found;
-};
-
 static int read_group(void *context, const struct evs_group *g)
 {
-	struct way *way = context;
+	struct retry *r = context;
 
-	way->found = g->setup != NULL && job_setup_read(&way->setup, g->setup, strlen(g->setup));
+	r->found = g->setup != NULL && job_setup_read(&r->setup, g->setup, strlen(g->setup));
 	return 0;
 }
 
-/* Find out. False: nothing says how, which was said. */
-static bool find_way(struct retry *r, const struct evs_letter *l, const char *group, struct way *way)
+/* Read how a group is run, unless that was done. EVS_OK: r->found says whether it is known; or what keeps it from being read. */
+static int look_at_group(struct retry *r, const struct evs_letter *l, struct evs_error *err)
 {
-	char why[400];
+	int status;
 
-	*way = (struct way){0};
-	if (evs_group_list(r->job.store, group, read_group, way, NULL) != EVS_OK)
-		way->found = false;
-	if (!way->found && r->command == NULL) {
-		snprintf(why, sizeof why, "nothing says how to handle it, group '%s' is gone or was never run; evs dlq %s retry %" PRIu64 " -- COMMAND does",
-		         group, r->job.path, l->id);
-		say(r, l, why);
-		return false;
-	}
-	if (way->found && way->setup.mode == JOB_PRINT && r->command != NULL)
-		way->setup.mode = JOB_EVENT;
-	else if (!way->found)
-		way->setup.mode = JOB_EVENT;
-	r->job.group = group;
-	r->job.command = r->command != NULL ? r->command : way->setup.command;
-	r->job.emit = way->setup.emit;
-	r->job.timeout_ms = way->setup.timeout_ms;
-	return true;
+	if (r->group.size == l->owner_size + 1 && memcmp(r->group.data, l->owner, l->owner_size) == 0)
+		return EVS_OK;
+	r->group.size = 0;
+	job_setup_release(&r->setup);
+	r->found = false;
+	buf_put(&r->group, l->owner, l->owner_size);
+	buf_byte(&r->group, 0);
+	if (r->group.failed)
+		return error_nomem(err);
+	status = evs_group_list(r->job.store, (const char *)r->group.data, read_group, r, err);
+	return status == EVS_END ? EVS_OK : status;
 }
 
-static int start(struct retry *r, const struct evs_letter *l, const struct way *way, struct evs_error *err)
+/* Find out how an event is to be handled. EVS_OK; EVS_END: nothing says how, which was said; or a failure. */
+static int find_way(struct retry *r, const struct evs_letter *l, struct evs_error *err)
+{
+	char why[400];
+	int status = look_at_group(r, l, err);
+
+	if (status != EVS_OK)
+		return status;
+	r->job.group = (const char *)r->group.data;
+	if (!r->found && r->command == NULL) {
+		snprintf(why, sizeof why, "nothing says how to handle it, group '%s' is gone or was never run; evs dlq %s retry %" PRIu64 " -- COMMAND does",
+		         r->job.group, r->job.path, l->id);
+		say(r, l, why);
+		return EVS_END;
+	}
+	/* A command of one's own is run for each event, and ends. */
+	r->mode = !r->found || (r->command != NULL && r->setup.mode != JOB_BATCH) ? JOB_EVENT : r->setup.mode;
+	r->job.command = r->command != NULL ? r->command : r->setup.command;
+	r->job.emit = r->found && r->setup.emit;
+	r->job.timeout_ms = r->found ? r->setup.timeout_ms : 0;
+	return EVS_OK;
+}
+
+static int start(struct retry *r, const struct evs_letter *l, struct evs_error *err)
 {
 	const struct evs_work work = {.event = l->event, .attempt = l->attempts + 1, .stream = l->stream};
 	struct handler *h = &r->handler;
@@ -132,12 +148,12 @@ static int start(struct retry *r, const struct evs_letter *l, const struct way *
 	int failure;
 
 	r->environment.job = &r->job;
-	environment = environment_of(&r->environment, &work, way->setup.mode == JOB_BATCH ? 1 : 0, l->position);
+	environment = environment_of(&r->environment, &work, r->mode == JOB_BATCH ? 1 : 0, l->position);
 	h->input.size = h->given = 0;
 	letter_put_raw(&h->input, r->job.store, l);
 	if (environment == NULL || h->input.failed)
 		return error_nomem(err);
-	failure = handler_start(h, r->job.command, environment, r->job.emit || way->setup.mode == JOB_LINES, r->job.timeout_ms);
+	failure = handler_start(h, r->job.command, environment, r->job.emit || r->mode == JOB_LINES, r->job.timeout_ms);
 	return failure == 0 ? EVS_OK : error_set(err, EVS_IO, failure, "cannot run '%s'", r->job.command[0]);
 }
 
@@ -167,13 +183,13 @@ static bool answered_well(const struct handler *h, struct answer *answer)
 }
 
 /* Whether the handler that has ended succeeded; else how it failed, which borrows answer and how. */
-static bool succeeded(const struct retry *r, const struct way *way, struct answer *answer, char how[HANDLER_HOW], struct evs_failure *failure)
+static bool succeeded(const struct retry *r, struct answer *answer, char how[HANDLER_HOW], struct evs_failure *failure)
 {
 	const struct handler *h = &r->handler;
 
 	if (!work_succeeded(&r->job, h, how, failure))
 		return false;
-	if (way->setup.mode != JOB_LINES || answered_well(h, answer))
+	if (r->mode != JOB_LINES || answered_well(h, answer))
 		return true;
 	*failure = answer->failure;
 	failure->output = h->tail;
@@ -205,20 +221,20 @@ static int print(struct retry *r, const struct evs_letter *l, const struct evs_n
 	return status == EVS_OK ? EVS_OK : refused(r, l, status, &why, err);
 }
 
-static int handle(struct retry *r, const struct evs_letter *l, const struct way *way, const struct evs_note *note, struct evs_error *err)
+static int handle(struct retry *r, const struct evs_letter *l, const struct evs_note *note, struct evs_error *err)
 {
 	struct handler *h = &r->handler;
 	struct evs_failure failure;
 	struct answer answer;
 	struct evs_error why;
 	char how[HANDLER_HOW];
-	int status = start(r, l, way, err);
+	int status = start(r, l, err);
 
 	if (status == EVS_OK)
 		status = wait_for(r, err);
 	if (status != EVS_OK)
 		return status;
-	if (!succeeded(r, way, &answer, how, &failure))
+	if (!succeeded(r, &answer, how, &failure))
 		return failed(r, l, &failure, note, err);
 	status = evs_letter_done(r->job.store, l, work_took_us(h), (const char *)h->output.data, r->job.emit ? h->output.size : 0, note, &why);
 	if (status == EVS_OK)
@@ -232,27 +248,21 @@ static int handle(struct retry *r, const struct evs_letter *l, const struct way 
 static int retry_event(struct retry *r, const struct evs_letter *l, struct evs_error *err)
 {
 	struct evs_note note = r->note;
-	struct buf command = {0}, group = {0};
-	struct way way;
-	int status = EVS_OK;
+	struct buf command = {0};
+	int status;
 
 	if (l->event.packed == NULL) {
 		say(r, l, "the event is damaged; evs verify says more");
 		return EVS_OK;
 	}
-	buf_put(&group, l->owner, l->owner_size);
-	buf_byte(&group, 0);
-	if (group.failed) {
-		status = error_nomem(err);
-	} else if (find_way(r, l, (const char *)group.data, &way)) {
-		job_setup_put_command(&command, r->job.command);
-		buf_byte(&command, 0);
-		note.command = command.failed ? NULL : (const char *)command.data;
-		status = way.setup.mode == JOB_PRINT ? print(r, l, &note, err) : handle(r, l, &way, &note, err);
-		job_setup_release(&way.setup);
-	}
+	status = find_way(r, l, err);
+	if (status != EVS_OK)
+		return status == EVS_END ? EVS_OK : status;
+	job_setup_put_command(&command, r->job.command);
+	buf_byte(&command, 0);
+	note.command = command.failed ? NULL : (const char *)command.data;
+	status = r->mode == JOB_PRINT ? print(r, l, &note, err) : handle(r, l, &note, err);
 	buf_free(&command);
-	buf_free(&group);
 	return status;
 }
 
@@ -275,6 +285,11 @@ int retry_letter(struct retry *r, const struct evs_letter *l, struct evs_error *
 		return error_set(err, EVS_INTERRUPTED, 0, "interrupted");
 	if (l->kind == EVS_LETTER_LINE)
 		return retry_line(r, l, err);
+	if (l->kind == EVS_LETTER_DAMAGED) {
+		r->stayed++;
+		message_print("%s: dead letter %" PRIu64 " is damaged, and can only be dropped", r->job.path, l->id);
+		return EVS_OK;
+	}
 	if (l->kind == EVS_LETTER_FOLD) {
 		say(r, l, "a projection's event is folded again when its fold was mended: evs project STORE run NAME --fold FILE --rebuild; then drop this letter");
 		return EVS_OK;

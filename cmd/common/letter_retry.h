@@ -2,12 +2,14 @@
 #ifndef EVS_CMD_LETTER_RETRY_H
 #define EVS_CMD_LETTER_RETRY_H
 
+#include "common/job_setup.h"
 #include "common/work.h"
 #include "evs.h"
 
 /* A stream of a group of which a parked letter stays: those behind it must wait. */
 struct retry_held_up {
-	uint64_t stream, group; /* hashes */
+	uint64_t stream;
+	uint32_t group;
 };
 
 struct retry {
@@ -21,6 +23,11 @@ struct retry {
 	struct retry_held_up *held_up;
 	size_t n_held_up, cap;
 	struct evs_letters_lock *lock;
+	/* How the group of the last event is run. */
+	struct buf group;            /* its name, ended by 0 */
+	struct job_setup setup;      /* where `found` */
+	bool found;
+	enum job_mode mode;          /* in which this event is handled */
 };
 
 /* Begin: zeroed but for what is the caller's. EVS_OK, or a failure, which was said. End it in any case. */

@@ -4,12 +4,13 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/error.h"
 #include "base/glob.h"
 #include "base/moment.h"
 #include "base/utf8.h"
 #include "event/render.h"
 
-static const char *const kinds[] = {[EVS_LETTER_LINE] = "line", [EVS_LETTER_FOLD] = "fold", [EVS_LETTER_EVENT] = "event"};
+static const char *const kinds[] = {[EVS_LETTER_DAMAGED] = "damaged", [EVS_LETTER_LINE] = "line", [EVS_LETTER_FOLD] = "fold", [EVS_LETTER_EVENT] = "event"};
 
 /* ---- which ---- */
 
@@ -67,7 +68,7 @@ int letter_each(struct evs_store *store, const struct letter_filter *f,
 		status = letter_matches(store, f, l) ? each(context, store, l) : EVS_OK;
 		evs_letter_free(l);
 		if (status != EVS_OK)
-			return status;
+			return err->status == status ? status : error_set(err, status, 0, "%s", status == EVS_NOMEM ? "out of memory" : "interrupted");
 	}
 	return status == EVS_END ? EVS_OK : status;
 }
@@ -141,6 +142,10 @@ static void put_field(struct buf *out, struct evs_store *store, const struct evs
 static void put_short(struct buf *out, struct evs_store *store, const struct evs_letter *l)
 {
 	buf_printf(out, "{\"id\":%" PRIu64 ",\"kind\":\"%s\"", l->id, kinds[l->kind]);
+	if (l->kind == EVS_LETTER_DAMAGED) {
+		put_text(out, "reason", l->reason, l->reason_size);
+		return;
+	}
 	if (l->kind == EVS_LETTER_LINE) {
 		buf_printf(out, ",\"line\":%" PRIu64, l->line);
 	} else {
@@ -224,7 +229,7 @@ static void put_rest(struct buf *out, struct evs_store *store, const struct evs_
 void letter_put(struct buf *out, struct evs_store *store, const struct evs_letter *l, bool all)
 {
 	put_short(out, store, l);
-	if (all)
+	if (all && l->kind != EVS_LETTER_DAMAGED)
 		put_rest(out, store, l);
 	buf_text(out, "}\n");
 }
@@ -264,7 +269,8 @@ void letter_put_entry(struct buf *out, const struct evs_letter_entry *e)
 	buf_printf(out, ",\"action\":\"%s\",\"done\":%s,\"id\":%" PRIu64 ",\"kind\":\"%s\"", actions[e->action], e->done ? "true" : "false", e->id,
 	           kinds[e->kind]);
 	put_if(out, e->kind == EVS_LETTER_FOLD ? "projection" : "group", e->owner, e->owner_size);
-	buf_printf(out, ",\"%s\":%" PRIu64, e->kind == EVS_LETTER_LINE ? "line" : "position", e->number);
+	if (e->kind != EVS_LETTER_DAMAGED)
+		buf_printf(out, ",\"%s\":%" PRIu64, e->kind == EVS_LETTER_LINE ? "line" : "position", e->number);
 	put_if(out, "why", e->why, e->why_size);
 	if (e->command_size > 0) {
 		buf_text(out, ",\"command\":");

@@ -128,4 +128,7 @@ int settle_advance(struct evs_consume *c, struct evs_error *err);
 int fail_behind(struct evs_consume *c, struct item *item, struct evs_error *err);
 int fail_parked(struct evs_consume *c, struct item *item, struct evs_error *err);
 
+/* What an event emits cannot be appended, which the commit found: it is given up, without a further try. */
+int fail_late(struct evs_consume *c, struct item *item, struct evs_error *err);
+
 #endif

@@ -117,26 +117,39 @@ static int waits_follow(struct evs_consume *c, uint16_t slot, uint64_t stream, u
 	return EVS_OK;
 }
 
-/* Try it again later; at once, where the group stops before it. */
-static int retry(struct evs_consume *c, struct item *item, int64_t due_us, struct evs_error *err)
+/* It waits until it is due, and those behind it in its stream must wait with it. */
+static int put_back(struct evs_consume *c, struct item *item, int64_t due_us, struct evs_error *err)
 {
 	const struct waiting one = {.position = item->position, .stream = item->stream, .slot = item->slot, .tries = item->attempt,
 	                            .due_us = due_us, .stored = item->waited, .taken = item->waited};
-	uint64_t stream = item->stream;
 
 	item->due_us = due_us;
-	if (!waits_put(&c->waits, &one))
-		return error_nomem(err);
-	done(c, item, OUTCOME_RETRY);
-	return lane_follows(c, stream, fail_behind, err);
+	return waits_put(&c->waits, &one) ? done(c, item, OUTCOME_RETRY) : error_nomem(err);
 }
 
-static int stop(struct evs_consume *c, struct item *item, struct evs_error *err)
+static int retry(struct evs_consume *c, struct item *item, int64_t due_us, struct evs_error *err)
+{
+	uint64_t stream = item->stream;
+	int status = put_back(c, item, due_us, err);
+
+	return status == EVS_OK ? lane_follows(c, stream, fail_behind, err) : status;
+}
+
+/* The group stops before it; it is due at once when the group goes on. */
+static int stop_at(struct evs_consume *c, struct item *item, struct evs_error *err)
 {
 	c->stuck = item->position;
 	error_set(&c->stuck_why, EVS_BAD_EVENT, 0, "the event at position %llu could not be handled in %llu %s: %.300s",
 	          (unsigned long long)item->position, (unsigned long long)item->attempt, item->attempt == 1 ? "try" : "tries", item->text);
-	return retry(c, item, moment_now_us(), err);
+	return put_back(c, item, moment_now_us(), err);
+}
+
+static int stop(struct evs_consume *c, struct item *item, struct evs_error *err)
+{
+	uint64_t stream = item->stream;
+	int status = stop_at(c, item, err);
+
+	return status == EVS_OK ? lane_follows(c, stream, fail_behind, err) : status;
 }
 
 static int give_up(struct evs_consume *c, struct item *item, struct evs_error *err)
@@ -156,6 +169,20 @@ static int give_up(struct evs_consume *c, struct item *item, struct evs_error *e
 	status = park(c, item, err);
 	if (status == EVS_OK)
 		status = lane_follows(c, stream, fail_parked, err);
+	return status == EVS_OK ? waits_follow(c, slot, stream, position, err) : status;
+}
+
+int fail_late(struct evs_consume *c, struct item *item, struct evs_error *err)
+{
+	const uint64_t stream = item->stream, position = item->position;
+	const uint16_t slot = item->slot;
+	int status;
+
+	if (c->options.give_up == EVS_GIVE_UP_STOP)
+		return stop_at(c, item, err);
+	if (c->options.give_up == EVS_GIVE_UP_DLQ || stream == 0)
+		return done(c, item, OUTCOME_DEAD);
+	status = park(c, item, err);
 	return status == EVS_OK ? waits_follow(c, slot, stream, position, err) : status;
 }
 

@@ -359,19 +359,23 @@ static void finish(struct settling *s)
 }
 
 /* What one item emits cannot be appended: that is how its try failed. */
-static void blame(struct item *item, const struct evs_error *why)
+static int blame(struct evs_consume *c, struct item *item, const struct evs_error *why, struct evs_error *err)
 {
 	struct buf tried = {0};
 	const struct evs_failure failure = {.reason = why->message, .exit_status = 0, .took_us = item->took_us};
+	char *text = strdup(why->message);
 
-	free(item->text);
-	item->text = strdup(why->message);
-	item->text_size = 0;
-	item->outcome = OUTCOME_DEAD;
-	if (tries_add(&tried, moment_now_us(), &failure)) {
-		item->tried = tried.data;
-		item->tried_size = tried.size;
+	if (text == NULL || !tries_add(&tried, moment_now_us(), &failure)) {
+		free(text);
+		buf_free(&tried);
+		return error_nomem(err);
 	}
+	free(item->text);
+	item->text = text;
+	item->text_size = 0;
+	item->tried = tried.data;
+	item->tried_size = tried.size;
+	return fail_late(c, item, err);
 }
 
 /* Commit at most so many outcomes. *n: how many there were. */
@@ -396,9 +400,8 @@ static int commit_some(struct evs_consume *c, size_t most, size_t *n, struct evs
 			*n = s->n;
 			finish(s);
 		} else if ((status == EVS_CONFLICT || status == EVS_BAD_EVENT) && emits && most == 1) {
-			blame(&c->items.list[s->items[0].at], &why);
+			status = blame(c, &c->items.list[s->items[0].at], &why, err);
 			*n = 1;
-			status = EVS_OK;
 		} else if (err != NULL) {
 			*err = why;
 		}
