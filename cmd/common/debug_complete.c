@@ -2,6 +2,8 @@
 #include <stdlib.h>
 
 #include "common/debug_inside.h"
+#include "event/path.h"
+#include "event/render.h"
 
 enum {
 	SAMPLE = 200,            /* events around the one here whose fields are offered */
@@ -39,15 +41,6 @@ struct descent {
 	struct buf path;
 };
 
-/* Whether a key is written behind a point as it is. */
-static bool is_plain(const struct node_key *key)
-{
-	for (uint32_t i = 0; i < key->size; i++)
-		if (strchr("_0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ", key->text[i]) == NULL || key->text[i] == '\0')
-			return false;
-	return key->size > 0;
-}
-
 /* Offer the paths of an object's members, and theirs. */
 static void descend(struct descent *p, const struct value *v, unsigned depth)
 {
@@ -60,15 +53,7 @@ static void descend(struct descent *p, const struct value *v, unsigned depth)
 	while (value_next(&it, session_names(p->c->d->session), &p->arena, &key, &member)) {
 		size_t size = p->path.size;
 
-		if (is_plain(&key)) {
-			if (size > 0 && p->path.data[size - 1] != '.')
-				buf_byte(&p->path, '.');
-			buf_put(&p->path, key.text, key.size);
-		} else {
-			buf_byte(&p->path, '[');
-			render_string(&p->path, (const uint8_t *)key.text, key.size);
-			buf_byte(&p->path, ']');
-		}
+		path_put_key(&p->path, key.text, key.size);
 		if (!p->path.failed) {
 			offer(p->c, (const char *)p->path.data, p->path.size);
 			descend(p, &member, depth + 1);
@@ -127,6 +112,17 @@ static void offer_event_paths(struct completion *c, const char *lead)
 	}
 }
 
+/* Offer a field of states. */
+static void offer_field(struct completion *c, const struct node_key *field)
+{
+	struct buf path = {0};
+
+	path_put_key(&path, field->text, field->size);
+	if (!path.failed)
+		offer(c, (const char *)path.data, path.size);
+	buf_free(&path);
+}
+
 /* Offer the fields of states: those that the fold sets, and what is in those here. */
 static void offer_state_paths(struct completion *c)
 {
@@ -138,8 +134,7 @@ static void offer_state_paths(struct completion *c)
 	if (session_fold(c->d->session) != NULL) {
 		fields = fold_fields(session_fold(c->d->session), &n_fields);
 		for (uint32_t i = 0; i < n_fields; i++)
-			if (is_plain(&fields[i]))
-				offer(c, fields[i].text, fields[i].size);
+			offer_field(c, &fields[i]);
 	}
 	if (session_states(c->d->session, STATES_SHOWN, &list, &n, &more, NULL) != EVS_OK)
 		return;

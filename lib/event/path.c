@@ -3,6 +3,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "event/render.h"
+
 static bool add_step(struct path *path, char *key, size_t size, int64_t index)
 {
 	struct path_step *steps;
@@ -121,4 +123,29 @@ void path_free(struct path *path)
 		free(path->steps[i].key);
 	free(path->steps);
 	*path = (struct path){0};
+}
+
+/* Whether a key is written behind a point as it is. */
+static bool is_name(const char *key, size_t size)
+{
+	for (size_t i = 0; i < size; i++) {
+		char c = key[i];
+
+		if (!(c == '_' || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9')))
+			return false;
+	}
+	return size > 0;
+}
+
+void path_put_key(struct buf *out, const char *key, size_t size)
+{
+	if (is_name(key, size)) {
+		if (out->size > 0 && out->data[out->size - 1] != '.')
+			buf_byte(out, '.');
+		buf_put(out, key, size);
+		return;
+	}
+	buf_byte(out, '[');
+	render_string(out, (const uint8_t *)key, size);
+	buf_byte(out, ']');
 }

@@ -6,6 +6,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "base/buf.h"
+
 #define PATH_STEPS_MAX 64
 
 struct path_step {
@@ -25,5 +27,8 @@ struct path {
  */
 bool path_parse(struct path *path, const char *text, const char *stops, const char **rest);
 void path_free(struct path *path);
+
+/* Put a key behind a path in the making, which is empty, a point, or a path: name, .name, or ["a b"] where it is no name. */
+void path_put_key(struct buf *out, const char *key, size_t size);
 
 #endif

@@ -2,6 +2,7 @@
 
 #include <stdlib.h>
 
+#include "event/path.h"
 #include "event/render.h"
 
 #define MEMORY_MAX ((size_t)1 << 30) /* of what is looked at in two values */
@@ -109,18 +110,6 @@ static void leave(struct patch *p, struct mark back)
 	p->path.size = back.path;
 }
 
-/* Whether a key is written behind a point as it is. */
-static bool is_plain(const struct node_key *key)
-{
-	for (uint32_t i = 0; i < key->size; i++) {
-		char c = key->text[i];
-
-		if (!(c == '_' || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9')))
-			return false;
-	}
-	return key->size > 0;
-}
-
 /* Go down to a member. */
 static struct mark enter_key(struct patch *p, const struct node_key *key)
 {
@@ -135,14 +124,7 @@ static struct mark enter_key(struct patch *p, const struct node_key *key)
 		else
 			buf_byte(&p->pointer, (uint8_t)key->text[i]);
 	}
-	if (is_plain(key)) {
-		buf_text(&p->path, back.path > 0 ? "." : "");
-		buf_put(&p->path, key->text, key->size);
-	} else {
-		buf_byte(&p->path, '[');
-		render_string(&p->path, (const uint8_t *)key->text, key->size);
-		buf_byte(&p->path, ']');
-	}
+	path_put_key(&p->path, key->text, key->size);
 	return back;
 }
 

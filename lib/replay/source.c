@@ -5,17 +5,29 @@
 #include "base/error.h"
 #include "base/moment.h"
 #include "event/view.h"
-#include "replay/places.h"
+#include "store/read.h"
 
 struct source {
 	const struct source_options *options;
-	struct evs_read *read; /* NULL: positions are given */
-	struct places places;
-	size_t next_position;
+	struct evs_read *read;
+	size_t next_position; /* of those that are given */
 	struct record held; /* an event of the store that drafts stand before */
 	bool holding, ended;
 	size_t next_draft, next_without;
 };
+
+/* Read the positions that are given, as far as they count. */
+static int set_positions(struct source *s, struct evs_error *err)
+{
+	const struct source_options *o = s->options;
+	size_t end = o->n_positions;
+
+	while (s->next_position < end && o->positions[s->next_position] <= o->after)
+		s->next_position++;
+	while (end > s->next_position && o->positions[end - 1] > o->limit.position)
+		end--;
+	return read_set_positions(s->read, o->positions + s->next_position, end - s->next_position, err);
+}
 
 int source_open(struct evs_store *store, const struct source_options *options, struct source **out, struct evs_error *err)
 {
@@ -28,11 +40,8 @@ int source_open(struct evs_store *store, const struct source_options *options, s
 	if (s == NULL)
 		return error_nomem(err);
 	s->options = options;
-	if (options->positions != NULL) {
-		places_open(&s->places, store);
-		*out = s;
-		return EVS_OK;
-	}
+	if (options->positions != NULL) /* they are selected */
+		selector = (struct evs_selector){0};
 	if (options->after > selector.after)
 		selector.after = options->after;
 	if (last != UINT64_MAX && (selector.to == 0 || last < selector.to))
@@ -42,6 +51,8 @@ int source_open(struct evs_store *store, const struct source_options *options, s
 		selector.limit = 0;
 	}
 	status = evs_read_new(store, &selector, &s->read, err);
+	if (status == EVS_OK && options->positions != NULL)
+		status = set_positions(s, err);
 	if (status != EVS_OK) {
 		source_close(s);
 		return status;
@@ -55,13 +66,12 @@ void source_close(struct source *s)
 	if (s == NULL)
 		return;
 	evs_read_free(s->read);
-	places_release(&s->places);
 	free(s);
 }
 
 const char *source_stream_type(const struct source *s)
 {
-	return s->read == NULL ? NULL : evs_read_stream_type(s->read);
+	return evs_read_stream_type(s->read);
 }
 
 /* Whether the event at a position is one of those that did not happen. They come in order. */
@@ -102,6 +112,16 @@ static const struct draft *peek_draft(struct source *s)
 	return NULL;
 }
 
+/* Whether a position is one of those that are given. They come in order. */
+static bool is_given(struct source *s, uint64_t position)
+{
+	const struct source_options *o = s->options;
+
+	while (s->next_position < o->n_positions && o->positions[s->next_position] < position)
+		s->next_position++;
+	return s->next_position < o->n_positions && o->positions[s->next_position] == position;
+}
+
 /* The next event of the store that is selected. */
 static int next_record(struct source *s, struct evs_error *err)
 {
@@ -109,14 +129,9 @@ static int next_record(struct source *s, struct evs_error *err)
 	struct evs_event e;
 	int status;
 
-	if (s->read == NULL) {
-		while (s->next_position < o->n_positions && o->positions[s->next_position] <= o->after)
-			s->next_position++;
-		if (s->next_position == o->n_positions || o->positions[s->next_position] > o->limit.position)
-			return EVS_END;
-		return places_get(&s->places, o->positions[s->next_position++], &s->held, err);
-	}
-	status = evs_read_next(s->read, &e, err);
+	do
+		status = evs_read_next(s->read, &e, err);
+	while (status == EVS_OK && o->positions != NULL && !is_given(s, e.position));
 	if (status == EVS_OK)
 		s->held = (struct record){e.position, e.revision, e.recorded_us, e.packed, (uint32_t)e.packed_size};
 	return status;
@@ -170,5 +185,5 @@ int source_next(struct source *s, struct record *record, const struct draft **dr
 
 int source_more(struct source *s, struct evs_error *err)
 {
-	return s->read == NULL || s->ended ? EVS_END : evs_read_more(s->read, 0, err);
+	return s->options->positions != NULL || s->ended ? EVS_END : evs_read_more(s->read, 0, err);
 }

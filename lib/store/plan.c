@@ -56,6 +56,30 @@ int plan_range(struct plan *p, uint64_t low, uint64_t high, struct evs_error *er
 	return status;
 }
 
+bool plan_positions(struct plan *p, const uint64_t *positions, size_t n)
+{
+	if (n == 0) {
+		p->high = 0;
+		return true;
+	}
+	if (positions[n - 1] - positions[0] > UINT32_MAX)
+		return true;
+	free(p->positions);
+	p->n_positions = n;
+	p->positions = malloc(n * sizeof *p->positions);
+	if (p->positions == NULL)
+		return false;
+	for (size_t i = 0; i < n; i++)
+		p->positions[i] = (uint32_t)(positions[i] - positions[0]);
+	/* As if one run had them as its candidates. */
+	p->run_first = positions[0];
+	p->run_last = positions[n - 1];
+	p->dense = false;
+	p->low = p->run_first > p->low ? p->run_first : p->low;
+	p->high = p->run_last < p->high ? p->run_last : p->high;
+	return true;
+}
+
 /* ---- candidates of a run ---- */
 
 /* How many positions a group has in a run; UINT64_MAX: damaged. */

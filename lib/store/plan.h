@@ -38,6 +38,12 @@ void plan_release(struct plan *p);
 /* Look at positions low..high from here on. EVS_OK, or as evs_open. */
 int plan_range(struct plan *p, uint64_t low, uint64_t high, struct evs_error *err);
 
+/*
+ * Of the range look at these n positions alone, ascending; pieces of the tail are whole all the same. False: no memory.
+ * Where they lie too far apart for it, the range stays as it is.
+ */
+bool plan_positions(struct plan *p, const uint64_t *positions, size_t n);
+
 /* The next piece; its wanted is owned by the caller. EVS_OK, EVS_END, EVS_CORRUPT, EVS_NOMEM, EVS_IO. */
 int plan_next(struct plan *p, struct piece *piece, struct evs_error *err);
 

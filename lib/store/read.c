@@ -481,6 +481,16 @@ void read_set_prepare(struct evs_read *r, const struct read_prepare *prepare)
 	r->prepare = *prepare;
 }
 
+int read_set_positions(struct evs_read *r, const uint64_t *positions, size_t n, struct evs_error *err)
+{
+	if (!plan_positions(&r->plan, positions, n))
+		return error_nomem(err);
+	/* Each is looked up by itself: what pieces say about their cost is too little for so many of them. */
+	if (n * FRAME_EVENTS >= WORTH_THREADS && r->pool == NULL)
+		start_threads(r);
+	return EVS_OK;
+}
+
 int read_block(struct evs_read *r, const struct record **records, size_t *n, struct evs_error *err)
 {
 	int status = have_slot(r, err);

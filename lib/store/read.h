@@ -20,6 +20,12 @@ struct read_prepare {
 void read_set_prepare(struct evs_read *r, const struct read_prepare *prepare);
 
 /*
+ * Read these n positions alone, ascending, before anything is read; the reader selects nothing, and is not reverse. Others may
+ * come as well. EVS_OK, EVS_NOMEM.
+ */
+int read_set_positions(struct evs_read *r, const uint64_t *positions, size_t n, struct evs_error *err);
+
+/*
  * The next events, in their order: what evs_read_next would give, as many as are at hand. Not for a reverse reader.
  *
  *   records  out: n of them, borrowed until the next call on r
