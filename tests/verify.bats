@@ -329,9 +329,9 @@ grouped() {
 	finds 'group-parked group-parked' '; restore'
 	out_has "a stream of group 'mail' waits for 3 parked letters, of which 2 are there"
 	# A letter: what it holds, its position.
-	patched '(?<=exit status 1)\x01(?=\x01........\x04mail)' '\x07'
+	patched '(?<=exit status 1)\x02(?=\x01............\x04mail)' '\x07'
 	finds 'dead-letter group-parked' '; restore'
-	patched '\x02(?=\x0dexit status 1\x01\x01)' '\x08'
+	patched '\x02(?=\x0dexit status 1\x02\x01)' '\x08'
 	finds 'dead-letter' '; restore'
 	out_has 'dead letter 1 is of position 8, the newest event has position 6'
 	patched '\x01(?=\x03\x01\x03.{8}\x03\x01\x05other)' '\x02'

@@ -415,6 +415,7 @@ static int commit_some(struct evs_consume *c, size_t most, size_t *n, struct evs
 
 int settle_commit(struct evs_consume *c, struct evs_error *err)
 {
+	bool stopped;
 	size_t n;
 	int status;
 
@@ -423,9 +424,10 @@ int settle_commit(struct evs_consume *c, struct evs_error *err)
 	if (status != EVS_CONFLICT && status != EVS_BAD_EVENT)
 		return status;
 	/* One of them is to blame: by itself it says which. */
-	do
+	do {
+		stopped = c->stuck != 0;
 		status = commit_some(c, 1, &n, err);
-	while (status == EVS_OK && n > 0);
+	} while (status == EVS_OK && n > 0 && !stopped);
 	return status;
 }
 
