@@ -1188,6 +1188,30 @@ on "t" { n += 1 }' >k.fold
 	is "$(evs project a.evs show k 7.5 2>/dev/null | jq .state.n)$(evs project a.evs show k 7.50 2>/dev/null | jq .state.n)" 1
 }
 
+@test "a fold that reads thousands of fields of large events" {
+	python3 - >f.fold 3>in <<-'END'
+	import os
+	print('on "*" {\n%s\n}' % "\n".join("f%d += .data.f%d + .data.f%d + .data.f%d" % (i, i, i + 1000, i + 2000) for i in range(1000)))
+	with os.fdopen(3, "w") as out:
+	    for e in range(60):
+	        out.write('{"eventType":"t","aggregateId":"s%d","data":{%s}}\n' % (e % 7, ",".join('"f%d":%d.5' % (i, e) for i in range(e % 5, 3000, 7))))
+	END
+	quiet evs append a.evs in
+	quiet evs project a.evs run p --fold f.fold
+	evs project a.evs show p | jq -c '[.state[] | numbers] | [length, add]' >got
+	python3 - >want <<-'END'
+	for s in range(7):
+	    fields = {}
+	    for e in range(s, 60, 7):
+	        for i in range(e % 5, 3000, 7):
+	            fields[i % 1000] = fields.get(i % 1000, 0) + e + 0.5
+	    print("[%d,%s]" % (len(fields), ("%.1f" % sum(fields.values())).removesuffix(".0")))
+	END
+	diff want got
+	ran 0 evs verify a.evs
+	out_is ''
+}
+
 @test "a hundred projections in one store" {
 	few
 	for n in $(seq 100); do

@@ -13,10 +13,8 @@ enum {
 	AHEAD = 384 << 20, /* address space, not memory: what a bulk append touches at the most */
 	HUGE_PAGE = 2 << 20,
 	LITTLE = 512 << 10, /* more than the heap has left, so that it grows */
+	FEW = 2 << 20,      /* which who then needs little takes on small pages: a huge one is long to clear */
 };
-
-/* Memory that is never used. */
-static void *volatile keep __attribute__((used));
 
 void memory_begin(void)
 {
@@ -40,14 +38,12 @@ void memory_expect_much(void)
 	if (grow == NULL)
 		return; /* address space is limited: the heap grows as it must */
 	/* Behind it the allocator wrote what is left: a page that was touched cannot become part of a huge one. */
-	from = ((uintptr_t)grow + LITTLE + HUGE_PAGE) / HUGE_PAGE * HUGE_PAGE;
+	from = ((uintptr_t)grow + LITTLE + FEW + HUGE_PAGE - 1) / HUGE_PAGE * HUGE_PAGE;
 	to = (uintptr_t)sbrk(0) / HUGE_PAGE * HUGE_PAGE;
 	free(grow);
 #ifdef MADV_HUGEPAGE
-	if (from >= to || madvise((void *)from, to - from, MADV_HUGEPAGE) != 0)
-		return;
-	/* What is allocated from here on begins in the first of them. */
-	keep = malloc(from - (uintptr_t)grow);
+	if (from < to)
+		madvise((void *)from, to - from, MADV_HUGEPAGE);
 #endif
 }
 #else

@@ -18,7 +18,8 @@ struct fold_run {
 	const struct fold *fold;
 	struct eval *eval;
 	struct undo undo;
-	struct selected **by_name; /* by the number of the event type; NULL: not asked yet */
+	struct selected **by_name; /* by the number of the event type, as far as they came; NULL: not asked yet */
+	unsigned n_names;
 	struct selected *other;    /* of a type that has no number */
 	char type_text[UUID_TEXT], id_text[UUID_TEXT];
 	/* The event at hand. */
@@ -40,8 +41,7 @@ struct fold_run *fold_run_new(const struct fold *f, const struct names *names)
 		return NULL;
 	r->fold = f;
 	r->eval = eval_new(names);
-	r->by_name = calloc(NAME_LIMIT, sizeof *r->by_name);
-	if (r->eval == NULL || r->by_name == NULL) {
+	if (r->eval == NULL) {
 		fold_run_free(r);
 		return NULL;
 	}
@@ -54,7 +54,7 @@ void fold_run_free(struct fold_run *r)
 	if (r == NULL)
 		return;
 	undo_release(&r->undo);
-	for (unsigned i = 0; r->by_name != NULL && i < NAME_LIMIT; i++)
+	for (unsigned i = 0; i < r->n_names; i++)
 		free(r->by_name[i]);
 	free(r->by_name);
 	free(r->other);
@@ -96,6 +96,23 @@ static struct selected *select_blocks(const struct fold *f, struct span type)
 	return s;
 }
 
+/* Have a place for the number of an event type, as there is for all up to those that there are now. */
+static bool have_place(struct fold_run *r, unsigned name)
+{
+	unsigned n = name_count(r->eval->names);
+	struct selected **list;
+
+	if (name < r->n_names)
+		return true;
+	n = n > name ? n : name + 1;
+	if ((list = realloc(r->by_name, n * sizeof *list)) == NULL)
+		return false;
+	memset(list + r->n_names, 0, (n - r->n_names) * sizeof *list);
+	r->by_name = list;
+	r->n_names = n;
+	return true;
+}
+
 /* Find the blocks for the event that eval has begun. */
 static int begin(struct fold_run *r, const struct text *type, struct evs_error *err)
 {
@@ -107,6 +124,8 @@ static int begin(struct fold_run *r, const struct text *type, struct evs_error *
 	r->each = false;
 	r->left = EXPR_MEMORY_MAX;
 	if (type->kind == TEXT_NAME && type->name < NAME_LIMIT) {
+		if (!have_place(r, type->name))
+			return error_nomem(err);
 		known = &r->by_name[type->name];
 	} else {
 		free(r->other);

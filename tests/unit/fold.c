@@ -70,6 +70,16 @@ static const struct {
 	{"on \"*\" each .data.l key .k { n += .v }", {"x s {\"l\":[{\"k\":\"a\",\"v\":1},{\"k\":\"b\",\"v\":\"x\"},{\"k\":\"b\",\"v\":1}]}"},
 	 "a=null b={\"n\":\"x\"} FAIL the event at position 1: t.fold:1: '+' cannot put a string and a number together; num() makes a number of a string"},
 	{"on \"*\"\n{\n\tn += 1\n\tm = .data.a - .data.b\n}", {"x s {\"a\":1,\"b\":true}"}, "FAIL the event at position 1: t.fold:4: '-' needs numbers, not a boolean"},
+	/* Sums and values that are at hand: of any scale and size, null, absent, over other kinds; and taken back. */
+	{"on \"*\" { n += .data.v }", {"x s {\"v\":1}", "x s {}", "x s {\"v\":null}", "x s {\"v\":0.50}", "x s {\"v\":9223372036854775807}"},
+	 "s={\"n\":9223372036854775808.50}"},
+	{"on \"*\" { n += .data.v; m += 1 }", {"x s {\"v\":9223372036854775807}", "x s {\"v\":1}", "x s {\"v\":1e2}"}, "s={\"n\":9223372036854775908,\"m\":3}"},
+	{"on \"*\" { n += .data.v }", {"x s {\"v\":\"a\"}", "x s {\"v\":1}"},
+	 "s={\"n\":\"a\"} FAIL the event at position 2: t.fold:1: '+' cannot put a string and a number together; num() makes a number of a string, str() a string of a number"},
+	{"on \"*\" { n = .data.v; m += 1; t = .data.t; if .data.bad { fail \"no\" } }",
+	 {"x s {\"v\":[1],\"t\":\"a\"}", "x s {\"v\":2,\"t\":\"another text\"}", "x s {\"bad\":true,\"t\":7}"},
+	 "s={\"n\":2,\"m\":2,\"t\":\"another text\"} FAIL the event at position 3: t.fold:1: no"},
+	{"on \"*\" { n = .data.v; t = .data.t; u = 1 }", {"x s {\"v\":2,\"t\":\"a\"}", "x s {\"v\":[2],\"t\":true}", "x s {\"t\":\"b\"}"}, "s={\"n\":null,\"t\":\"b\",\"u\":1}"},
 	/* Paths of the event: what they lead to, and that nothing is there. */
 	{"on \"*\" { a = .data.x; b = event.data.x.y; c = .data.x.y.z; d = has(.data.n); e = has(.data.x.y.q); f = .data.u; g = .data.big }",
 	 {"t s {\"x\":{\"y\":{\"z\":1}},\"n\":null,\"u\":\"0190f1c4-7a3b-7cc1-9a3e-2b8f4c5d6e7f\",\"big\":18446744073709551615}"},

@@ -73,12 +73,15 @@ static void reads_values(void **state)
 			continue;
 		CHECK((size_t)(after - bytes) == rows[i].used, "row %zu: %td bytes", i, after - bytes);
 		CHECK((v.kind == PACKED_UINT || v.kind == PACKED_INT ? v.number : v.size) == rows[i].value, "row %zu", i);
+		const bool whole = v.kind != PACKED_ARRAY && v.kind != PACKED_MAP;
+		CHECK(!whole || packed_skip(bytes, bytes + rows[i].n) == after, "row %zu is stepped over", i);
 		/* Cut anywhere it is bad, or reads nothing behind its end. */
 		for (size_t cut = 0; cut < rows[i].used; cut++) {
 			uint8_t *exact = malloc(cut == 0 ? 1 : cut);
 			memcpy(exact, bytes, cut);
 			packed_read(exact, exact + cut, &v);
 			CHECK(v.kind == PACKED_BAD, "row %zu cut to %zu", i, cut);
+			CHECK(packed_skip(exact, exact + cut) == NULL, "row %zu cut to %zu is stepped over", i, cut);
 			free(exact);
 		}
 	}
