@@ -4,7 +4,8 @@
  *   CRASH_ROOT  the folder; files whose names end in -lock do not count, they mean nothing after a power cut
  *   CRASH_LOG   append to this log
  *   CRASH_FAIL  CLASS:N:ERRNO, the N-th call of a class fails once; N+: so do all that follow. ERRNO 0: a write is short
- *   CRASH_MARK  a file that is made when a call was made to fail
+ *   CRASH_MARK  a file that is made when a call was made to fail; with .count behind it, one that says at the end how many
+ *               calls of the class there were
  *
  * Does nothing in programs of another name: handlers that evs starts inherit the environment.
  */
@@ -160,6 +161,20 @@ __attribute__((constructor)) static void begin(void)
 			shim.class = (enum class)i;
 }
 
+__attribute__((destructor)) static void end(void)
+{
+	char path[PATH_MAX], text[24];
+	int fd, n;
+
+	if (shim.class == NONE || shim.mark == NULL)
+		return;
+	snprintf(path, sizeof path, "%s.count", shim.mark);
+	n = snprintf(text, sizeof text, "%ld", atomic_load(&shim.calls));
+	fd = (int)syscall(SYS_openat, AT_FDCWD, path, O_CREAT | O_WRONLY | O_TRUNC | O_CLOEXEC, 0600);
+	if (fd >= 0 && syscall(SYS_write, fd, text, n) == n)
+		syscall(SYS_close, fd);
+}
+
 /* ---- writing ---- */
 
 static size_t size_of(const struct iovec *data, int n)
@@ -171,17 +186,17 @@ static size_t size_of(const struct iovec *data, int n)
 	return size;
 }
 
-/* Write, with pwrite where offset is not negative; logged, or failing. */
+/* Write, with pwrite where offset is not negative; logged, or failing: on files alone, pipes have no full disks. */
 static ssize_t write_all(int fd, const struct iovec *data, int n, off_t offset)
 {
 	char name[NAME_MAX + 1];
 	struct stat st;
 	struct iovec part;
-	bool logged = ours(fd, name, &st);
+	bool logged;
 	off_t at = offset;
 	ssize_t done;
 
-	if (fd != STDERR_FILENO && failing(WRITE)) {
+	if (shim.class == WRITE && fd != STDERR_FILENO && fstat(fd, &st) == 0 && S_ISREG(st.st_mode) && failing(WRITE)) {
 		if (errno != 0 || data[0].iov_len < 2)
 			return -1;
 		part = (struct iovec){data[0].iov_base, data[0].iov_len / 2};
@@ -189,6 +204,7 @@ static ssize_t write_all(int fd, const struct iovec *data, int n, off_t offset)
 		n = 1;
 	}
 	pthread_mutex_lock(&order);
+	logged = ours(fd, name, &st);
 	if (shim.recording && fd == STDOUT_FILENO && !logged)
 		put(LOG_OUTPUT, 0, NULL, 0, data, n, size_of(data, n));
 	if (logged && offset < 0)
