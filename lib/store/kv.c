@@ -114,6 +114,7 @@ static int open_env(struct kv *kv, const char *path, unsigned flags)
 		mdb_env_close(kv->env);
 		kv->env = NULL;
 	}
+	errno = 0; /* of a size that was too much */
 	return rc;
 }
 
