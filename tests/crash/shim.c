@@ -14,6 +14,7 @@
 #include <fcntl.h>
 #include <limits.h>
 #include <pthread.h>
+#include <signal.h>
 #include <spawn.h>
 #include <stdarg.h>
 #include <stdatomic.h>
@@ -51,7 +52,23 @@ static struct {
 	atomic_long calls;
 } shim;
 
-static pthread_mutex_t order = PTHREAD_MUTEX_INITIALIZER; /* so that the log has the order in which things happened */
+/* So that the log has the order in which things happened. Handlers of signals write too: none comes in between. */
+static pthread_mutex_t order = PTHREAD_MUTEX_INITIALIZER;
+
+static void begin_order(sigset_t *before)
+{
+	sigset_t all;
+
+	sigfillset(&all);
+	pthread_sigmask(SIG_BLOCK, &all, before);
+	pthread_mutex_lock(&order);
+}
+
+static void end_order(const sigset_t *before)
+{
+	pthread_mutex_unlock(&order);
+	pthread_sigmask(SIG_SETMASK, before, NULL);
+}
 
 /* ---- failing ---- */
 
@@ -191,6 +208,7 @@ static ssize_t write_all(int fd, const struct iovec *data, int n, off_t offset)
 {
 	char name[NAME_MAX + 1];
 	struct stat st;
+	sigset_t before;
 	struct iovec part;
 	bool logged;
 	off_t at = offset;
@@ -203,7 +221,7 @@ static ssize_t write_all(int fd, const struct iovec *data, int n, off_t offset)
 		data = &part;
 		n = 1;
 	}
-	pthread_mutex_lock(&order);
+	begin_order(&before);
 	logged = ours(fd, name, &st);
 	if (shim.recording && fd == STDOUT_FILENO && !logged)
 		put(LOG_OUTPUT, 0, NULL, 0, data, n, size_of(data, n));
@@ -215,7 +233,7 @@ static ssize_t write_all(int fd, const struct iovec *data, int n, off_t offset)
 		if ((fcntl(fd, F_GETFL) & O_DSYNC) != 0)
 			put(LOG_DSYNC, st.st_ino, name, (uint64_t)at, NULL, 0, 0);
 	}
-	pthread_mutex_unlock(&order);
+	end_order(&before);
 	return done;
 }
 
@@ -247,17 +265,18 @@ static int sync_file(int fd, long call)
 {
 	char name[NAME_MAX + 1];
 	struct stat st;
+	sigset_t before;
 	int failed;
 
 	if (failing(SYNC))
 		return -1;
-	pthread_mutex_lock(&order);
+	begin_order(&before);
 	failed = (int)syscall(call, fd);
 	if (failed == 0 && ours(fd, name, &st))
 		put(LOG_SYNC, st.st_ino, name, 0, NULL, 0, 0);
 	else if (failed == 0 && shim.recording && fstat(fd, &st) == 0 && st.st_dev == shim.root_st.st_dev && st.st_ino == shim.root_st.st_ino)
 		put(LOG_DIRSYNC, 0, NULL, 0, NULL, 0, 0);
-	pthread_mutex_unlock(&order);
+	end_order(&before);
 	return failed;
 }
 
@@ -275,15 +294,16 @@ int ftruncate(int fd, off_t size)
 {
 	char name[NAME_MAX + 1];
 	struct stat st;
+	sigset_t before;
 	int failed;
 
 	if (failing(TRUNCATE))
 		return -1;
-	pthread_mutex_lock(&order);
+	begin_order(&before);
 	failed = (int)syscall(SYS_ftruncate, fd, size);
 	if (failed == 0 && ours(fd, name, &st))
 		put(LOG_TRUNCATE, st.st_ino, name, (uint64_t)size, NULL, 0, 0);
-	pthread_mutex_unlock(&order);
+	end_order(&before);
 	return failed;
 }
 
@@ -294,15 +314,16 @@ static int opened(int fd, bool existed, int flags)
 {
 	char name[NAME_MAX + 1];
 	struct stat st;
+	sigset_t before;
 
 	if (fd < 0 || !ours(fd, name, &st))
 		return fd;
-	pthread_mutex_lock(&order);
+	begin_order(&before);
 	if (!existed)
 		put(LOG_CREATE, st.st_ino, name, 0, NULL, 0, 0);
 	else if ((flags & O_TRUNC) != 0)
 		put(LOG_TRUNCATE, st.st_ino, name, 0, NULL, 0, 0);
-	pthread_mutex_unlock(&order);
+	end_order(&before);
 	return fd;
 }
 
@@ -344,43 +365,46 @@ int link(const char *from, const char *to)
 {
 	char name[NAME_MAX + 1];
 	struct stat st;
+	sigset_t before;
 	int failed;
 
 	if (failing(NAME))
 		return -1;
-	pthread_mutex_lock(&order);
+	begin_order(&before);
 	failed = (int)syscall(SYS_linkat, AT_FDCWD, from, AT_FDCWD, to, 0);
 	if (failed == 0 && names_ours(to, name) && stat(to, &st) == 0)
 		put(LOG_LINK, st.st_ino, name, 0, NULL, 0, 0);
-	pthread_mutex_unlock(&order);
+	end_order(&before);
 	return failed;
 }
 
 int rename(const char *from, const char *to)
 {
 	char old[NAME_MAX + 1], new[NAME_MAX + 1];
+	sigset_t before;
 	int failed;
 
 	if (failing(NAME))
 		return -1;
-	pthread_mutex_lock(&order);
+	begin_order(&before);
 	failed = (int)syscall(SYS_renameat2, AT_FDCWD, from, AT_FDCWD, to, 0);
 	if (failed == 0 && names_ours(to, new) && names_ours(from, old))
 		put_bytes(LOG_RENAME, 0, new, 0, old, strlen(old));
-	pthread_mutex_unlock(&order);
+	end_order(&before);
 	return failed;
 }
 
 int unlink(const char *path)
 {
 	char name[NAME_MAX + 1];
+	sigset_t before;
 	int failed;
 
-	pthread_mutex_lock(&order);
+	begin_order(&before);
 	failed = (int)syscall(SYS_unlinkat, AT_FDCWD, path, 0);
 	if (failed == 0 && names_ours(path, name))
 		put(LOG_UNLINK, 0, name, 0, NULL, 0, 0);
-	pthread_mutex_unlock(&order);
+	end_order(&before);
 	return failed;
 }
 
