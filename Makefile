@@ -43,6 +43,7 @@ LIB_OBJ  := $(LIB_SRC:%.c=$(BUILD)/obj/%.o)
 CMD_OBJ  := $(CMD_SRC:%.c=$(BUILD)/obj/%.o)
 UNITS    := $(UNIT_SRC:tests/unit/%.c=$(BUILD)/unit/%)
 FUZZERS  := $(FUZZ_SRC:tests/fuzz/%.c=$(BUILD)/fuzz/%)
+CRASH    := $(BUILD)/crash/shim.so $(addprefix $(BUILD)/crash/,record replay errors)
 BENCHES  := $(patsubst tests/bench/%.c,$(BUILD)/bench/%,$(sort $(wildcard tests/bench/*.c)))
 BATS     := $(sort $(wildcard tests/*.bats))
 MANUALS  := $(sort $(wildcard man/*.[1357]))
@@ -92,6 +93,19 @@ $(BUILD)/bench/%: tests/bench/%.c
 	$(Q)$(CC) -std=c11 -D_GNU_SOURCE -O2 $(WARNINGS) -o $@ $< -llmdb -lpthread -lm
 
 CORES := $(shell nproc 2>/dev/null || echo 2)
+# Power cuts and calls that fail: tests/crash/README.md.
+.PHONY: crash
+crash: $(BUILD)/bin/evs $(CRASH)
+$(BUILD)/crash/shim.so: tests/crash/shim.c tests/crash/log.h
+	@mkdir -p $(@D)
+	$(Q)$(CC) -std=c11 -D_GNU_SOURCE -O2 $(WARNINGS) -fPIC -shared -o $@ $< -ldl -lpthread
+$(BUILD)/crash/record: tests/crash/record.c tests/crash/log.h
+	@mkdir -p $(@D)
+	$(Q)$(CC) -std=c11 -D_GNU_SOURCE -O2 $(WARNINGS) -Wno-cast-qual -o $@ $<
+$(BUILD)/crash/%: tests/crash/%.c tests/crash/disk.c tests/crash/state.c $(wildcard tests/crash/*.h) $(BUILD)/libevs.a $(BUILD)/flags
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(filter-out -MMD -MP,$(ALL_CFLAGS)) -o $@ $(filter %.c,$^) $(BUILD)/libevs.a $(TOOL_LIBS)
+
 .PHONY: deps
 deps: ## install what building and testing needs (Debian, Ubuntu)
 	@.ci/deps

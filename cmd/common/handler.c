@@ -182,7 +182,7 @@ int handler_start(struct handler *h, char *const *argv, char *const *environment
 	h->pid = 0;
 	h->given = h->tail_size = 0;
 	h->output.size = 0;
-	h->timed_out = h->too_much = h->ended = false;
+	h->timed_out = h->too_much = h->unread = h->ended = false;
 	h->begun_ns = moment_steady_ns();
 	h->deadline_ns = timeout_ms == 0 ? 0 : h->begun_ns + timeout_ms * 1000000;
 	h->in = in[1];
@@ -272,8 +272,10 @@ static bool take_output(struct handler *h)
 		h->output.size += (size_t)n;
 		return true;
 	}
-	if (n == 0 || (errno != EAGAIN && errno != EINTR))
+	if (n == 0 || (errno != EAGAIN && errno != EINTR)) {
+		h->unread = n < 0; /* what it says is not all there */
 		close_end(&h->out);
+	}
 	return false;
 }
 
@@ -329,6 +331,8 @@ void handler_how(const struct handler *h, int64_t timeout_ms, char text[HANDLER_
 		snprintf(text, HANDLER_HOW, "no end within %lld ms", (long long)timeout_ms);
 	else if (h->too_much)
 		snprintf(text, HANDLER_HOW, "it printed more than %zu MB", OUTPUT_MAX >> 20);
+	else if (h->unread)
+		snprintf(text, HANDLER_HOW, "what it printed cannot be read");
 	else
 		child_how(h->wait_status, text);
 }

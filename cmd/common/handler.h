@@ -28,7 +28,7 @@ struct handler {
 	char tail[HANDLER_TAIL];
 	size_t tail_size;
 	int64_t begun_ns, deadline_ns; /* of the steady clock; deadline 0: none */
-	bool timed_out, too_much;
+	bool timed_out, too_much, unread;
 	bool ended;
 	int wait_status;
 };

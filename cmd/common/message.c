@@ -37,6 +37,22 @@ const char *message_name(void)
 	return program;
 }
 
+/* A message where memory has run out: what is too long is cut off, what would be escaped is a question mark. */
+static void put_without_memory(const char *subject, const char *text, size_t size)
+{
+	char line[700];
+	int n = snprintf(line, sizeof line, "%s: %.200s%s%.*s", program, subject == NULL ? "" : subject, subject == NULL ? "" : ": ",
+	                 size > 450 ? 450 : (int)size, text);
+	size_t end = n < 0 ? 0 : (size_t)n < sizeof line - 1 ? (size_t)n : sizeof line - 2;
+
+	for (size_t i = 0; i < end; i++)
+		if ((uint8_t)line[i] < 0x20 || (uint8_t)line[i] >= 0x7f)
+			line[i] = '?';
+	line[end++] = '\n';
+	if (write(STDERR_FILENO, line, end) < 0)
+		return; /* there is nobody to tell */
+}
+
 /*
  * One message, one write: those of several processes do not mix.
  *
@@ -55,9 +71,11 @@ static void put(const char *subject, const char *text, size_t size, bool lines)
 	}
 	text_escape(&out, text, size, lines);
 	buf_byte(&out, '\n');
-	/* There is nobody to tell when this fails. */
-	if (!out.failed && write(STDERR_FILENO, out.data, out.size) < 0)
-		out.failed = true;
+	if (out.failed) {
+		put_without_memory(subject, text, size);
+	} else if (write(STDERR_FILENO, out.data, out.size) < 0) {
+		out.failed = true; /* there is nobody to tell */
+	}
 	buf_free(&out);
 }
 
@@ -66,7 +84,7 @@ __attribute__((format(printf, 1, 0))) static void print(const char *format, va_l
 	char *text = NULL;
 	int n = vasprintf(&text, format, args);
 
-	put(NULL, n < 0 ? "" : text, n < 0 ? 0 : (size_t)n, false);
+	put(NULL, n < 0 ? "out of memory" : text, n < 0 ? strlen("out of memory") : (size_t)n, false);
 	if (n >= 0)
 		free(text);
 }

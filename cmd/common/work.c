@@ -218,7 +218,7 @@ bool work_succeeded(const struct job *job, const struct handler *h, char text[HA
 {
 	bool exited = WIFEXITED(h->wait_status);
 
-	if (!h->timed_out && !h->too_much && child_succeeded(h->wait_status))
+	if (!h->timed_out && !h->too_much && !h->unread && child_succeeded(h->wait_status))
 		return true;
 	handler_how(h, job->timeout_ms, text);
 	*failure = (struct evs_failure){.reason = text, .exit_status = exited ? WEXITSTATUS(h->wait_status) : -1,

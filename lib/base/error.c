@@ -34,12 +34,23 @@ static void copy_escaped(char *dst, size_t size, const char *text)
 	dst[n] = '\0';
 }
 
+/* Where memory has run out just now, what could not be read looks damaged, and need not be. */
+static bool memory_ran_out(int status)
+{
+	if (status != EVS_CORRUPT || errno != ENOMEM)
+		return false;
+	errno = 0; /* once: what is damaged indeed is named when it is met again */
+	return true;
+}
+
 int error_set(struct evs_error *err, int status, int sys_errno, const char *format, ...)
 {
 	char raw[sizeof err->message];
 	size_t n;
 	va_list args;
 
+	if (memory_ran_out(status))
+		return error_nomem(err);
 	if (err == NULL)
 		return status;
 	va_start(args, format);

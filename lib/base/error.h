@@ -9,7 +9,8 @@
 
 /*
  * Fill err (may be NULL) and return status. The message is printf's; where sys_errno is not 0 its text is
- * added behind it. Control bytes that arguments bring in are shown escaped.
+ * added behind it. Control bytes that arguments bring in are shown escaped. EVS_CORRUPT right after memory ran out, as errno
+ * says, is EVS_NOMEM.
  */
 int error_set(struct evs_error *err, int status, int sys_errno, const char *format, ...)
 	__attribute__((format(printf, 4, 5)));

@@ -2,18 +2,17 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <libgen.h>
 #include <lmdb.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
-#include <time.h>
 #include <unistd.h>
 
-#include "base/bytes.h"
+#include "base/buf.h"
 #include "base/error.h"
+#include "store/pages.h"
 
 #define MAP_SIZE ((size_t)1 << 40) /* address space, not disk */
 #define MAP_SIZE_MIN ((size_t)1 << 32)
@@ -95,118 +94,13 @@ static int fail(struct evs_error *err, int rc, const char *doing)
 	}
 }
 
-/* ---- the file, before LMDB sees it ---- */
-
-enum { META_MAGIC_AT = 16, META_VERSION_AT = 20, META_PAGE_SIZE_AT = 40, META_LAST_PAGE_AT = 136, META_TXN_AT = 144, META_BYTES = 152 };
-#define META_MAGIC 0xBEEFC0DEu
-
-/* Read one meta page; false when it is none. */
-static bool read_meta(int fd, off_t at, uint64_t *txn, uint64_t *last_page, uint32_t *page_size)
-{
-	uint8_t meta[META_BYTES];
-
-	if (pread(fd, meta, sizeof meta, at) != (ssize_t)sizeof meta || get32(meta + META_MAGIC_AT) != META_MAGIC ||
-	    (get32(meta + META_VERSION_AT) & 0xffff) != 1)
-		return false;
-	*txn = get64(meta + META_TXN_AT);
-	*last_page = get64(meta + META_LAST_PAGE_AT);
-	*page_size = get32(meta + META_PAGE_SIZE_AT);
-	return true;
-}
-
-/* Say what is wrong with the file at fd, if LMDB could not have written it. */
-static int check_file(int fd, off_t size, struct evs_error *err)
-{
-	uint64_t txn[2], last[2];
-	uint32_t page[2];
-	bool ok[2];
-
-	ok[0] = read_meta(fd, 0, &txn[0], &last[0], &page[0]);
-	if (!ok[0])
-		return error_set(err, EVS_NOT_STORE, 0, "not an evs store");
-	if (page[0] < 512 || page[0] > 65536 || (page[0] & (page[0] - 1)) != 0)
-		return error_set(err, EVS_CORRUPT, 0, "the store's first page is damaged");
-	ok[1] = read_meta(fd, (off_t)page[0], &txn[1], &last[1], &page[1]);
-	if (!ok[1])
-		return error_set(err, EVS_CORRUPT, 0, "the store is truncated or its second page is damaged; restore it from a backup");
-	int newest = txn[1] > txn[0];
-	if (last[newest] >= UINT64_MAX / page[0] || (last[newest] + 1) * page[0] > (uint64_t)size)
-		return error_set(err, EVS_CORRUPT, 0,
-		                 "the store is truncated: it has %lld of at least %llu bytes; restore it from a backup",
-		                 (long long)size, (unsigned long long)((last[newest] + 1) * page[0]));
-	return EVS_OK;
-}
-
-/* A commit may be about to lengthen the file (extend_file): what looks truncated is looked at again. */
-static int check_patiently(int fd, struct evs_error *err)
-{
-	const struct timespec pause = {.tv_nsec = 5000000};
-	struct stat st;
-	int status = EVS_OK;
-
-	for (int i = 0; i < 4; i++) {
-		if (fstat(fd, &st) != 0)
-			return error_set(err, EVS_IO, errno, "cannot examine the store");
-		status = check_file(fd, st.st_size, err);
-		if (status != EVS_CORRUPT)
-			break;
-		nanosleep(&pause, NULL);
-	}
-	return status;
-}
-
-/* Look at the file at path; *create when it is to be made. */
-static int inspect(const char *path, enum kv_mode mode, bool *create, struct evs_error *err)
-{
-	struct stat st;
-	int fd, status;
-
-	*create = false;
-	fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
-	if (fd < 0 && errno == ENOENT) {
-		*create = mode == KV_CREATE;
-		return *create ? EVS_OK : error_set(err, EVS_NO_STORE, 0, "no such store");
-	}
-	if (fd < 0)
-		return error_set(err, EVS_IO, errno, "cannot open the store");
-	if (fstat(fd, &st) != 0) {
-		status = error_set(err, EVS_IO, errno, "cannot examine the store");
-	} else if (!S_ISREG(st.st_mode)) {
-		status = error_set(err, EVS_NOT_STORE, 0, "not an evs store but %s", S_ISDIR(st.st_mode) ? "a directory" : "no regular file");
-	} else if (st.st_size == 0) {
-		*create = mode == KV_CREATE;
-		status = *create ? EVS_OK : error_set(err, EVS_NOT_STORE, 0, "an empty file, not an evs store");
-	} else {
-		status = check_patiently(fd, err);
-	}
-	close(fd);
-	return status;
-}
-
 /* ---- open and close ---- */
 
-/* The directory entry of a new file is to survive a power cut too. */
-static int sync_directory(const char *path, struct evs_error *err)
+static int open_env(struct kv *kv, const char *path, unsigned flags)
 {
-	char *copy = strdup(path);
-	int fd, status = EVS_OK;
-
-	if (copy == NULL)
-		return error_nomem(err);
-	fd = open(dirname(copy), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	if (fd < 0 || (fsync(fd) != 0 && errno != EINVAL))
-		status = error_set(err, EVS_IO, errno, "cannot sync the directory of the store");
-	if (fd >= 0)
-		close(fd);
-	free(copy);
-	return status;
-}
-
-static int open_env(struct kv *kv, const char *path, enum kv_mode mode)
-{
-	unsigned flags = MDB_NOSUBDIR | MDB_NOTLS | (mode == KV_READ ? MDB_RDONLY : 0);
 	int rc = 0;
 
+	flags |= MDB_NOSUBDIR | MDB_NOTLS;
 	/* A limit on address space (ulimit -v) leaves room for less. */
 	for (size_t size = MAP_SIZE; size >= MAP_SIZE_MIN; size /= 4) {
 		if ((rc = mdb_env_create(&kv->env)) != 0)
@@ -220,6 +114,7 @@ static int open_env(struct kv *kv, const char *path, enum kv_mode mode)
 		mdb_env_close(kv->env);
 		kv->env = NULL;
 	}
+	errno = 0; /* of a size that was too much */
 	return rc;
 }
 
@@ -297,10 +192,51 @@ static int open_tables(struct kv *kv, enum kv_mode mode, const struct kv_record 
 	return missing && mode != KV_READ ? make_tables(kv, first, n) : 0;
 }
 
+/* Make a store of the empty file at path, which nobody else knows. */
+static int fill_new(const char *path, const struct kv_record *first, size_t n)
+{
+	struct kv kv = {.env = NULL};
+	int rc = open_env(&kv, path, MDB_NOLOCK);
+
+	if (rc == 0)
+		rc = make_tables(&kv, first, n);
+	if (kv.env != NULL)
+		mdb_env_close(kv.env);
+	return rc;
+}
+
+/*
+ * Make a new store under a name of its own, and give it its name when it is whole: a power cut leaves a store or none. Where
+ * that cannot be (a file system without links, a dangling symbolic link) it is made in its place when it is opened.
+ */
+static int make_new(const char *path, const struct kv_record *first, size_t n, struct evs_error *err)
+{
+	struct buf name = {0};
+	int fd, rc = 0;
+
+	buf_printf(&name, "%s.XXXXXX", path);
+	buf_byte(&name, 0);
+	if (name.failed) {
+		buf_free(&name);
+		return error_nomem(err);
+	}
+	fd = mkostemp((char *)name.data, O_CLOEXEC);
+	if (fd >= 0) {
+		close(fd);
+		rc = fill_new((const char *)name.data, first, n);
+		if (rc == 0)
+			(void)!link((const char *)name.data, path); /* another process may have been quicker */
+		unlink((const char *)name.data);
+	}
+	buf_free(&name);
+	return rc == 0 ? EVS_OK : fail(err, rc, "create the store");
+}
+
 int kv_open(const char *path, enum kv_mode mode, const struct kv_record *first, size_t n, struct kv **out,
             struct evs_error *err)
 {
 	struct kv *kv = calloc(1, sizeof *kv);
+	enum pages_found found;
 	bool create;
 	int status, rc, dead;
 	MDB_stat st;
@@ -308,10 +244,13 @@ int kv_open(const char *path, enum kv_mode mode, const struct kv_record *first, 
 	*out = NULL;
 	if (kv == NULL)
 		return error_nomem(err);
-	status = inspect(path, mode, &create, err);
+	status = pages_inspect(path, mode == KV_CREATE, &found, err);
+	if (status == EVS_OK && found == PAGES_MISSING)
+		status = make_new(path, first, n, err);
 	if (status != EVS_OK)
 		goto failed;
-	rc = open_env(kv, path, mode);
+	create = found != PAGES_STORE;
+	rc = open_env(kv, path, mode == KV_READ ? MDB_RDONLY : 0);
 	if (rc != 0) {
 		status = fail(err, rc, create ? "create the store" : "open the store, or the -lock file beside it");
 		goto failed;
@@ -325,7 +264,7 @@ int kv_open(const char *path, enum kv_mode mode, const struct kv_record *first, 
 		status = fail(err, rc, create ? "create the store" : "open the store");
 		goto failed;
 	}
-	if (create && (status = sync_directory(path, err)) != EVS_OK)
+	if (create && (status = pages_sync_directory(path, err)) != EVS_OK)
 		goto failed;
 	*out = kv;
 	return EVS_OK;
@@ -368,7 +307,8 @@ int kv_begin(struct kv *kv, bool write, struct kv_txn **out, struct evs_error *e
 
 /*
  * Pages at the end that were taken and freed in one transaction are never written, which leaves the file shorter
- * than its meta page says. Make it whole, so that a file that is too short is a truncated one.
+ * than its meta page says. Make it whole, so that a file that is too short is a truncated one at a glance; after a power cut
+ * pages.c looks at what is missing.
  */
 static void extend_file(struct kv *kv)
 {
