@@ -35,7 +35,7 @@ static void put(int fd, struct log_record r, const char *name, const void *data)
 
 static void put_file(int log, const char *folder, const char *name)
 {
-	char path[PATH_MAX];
+	char path[2 * PATH_MAX];
 	struct stat st;
 	void *data;
 	int fd;
