@@ -19,7 +19,7 @@ survives() {
 }
 
 @test "a power cut loses nothing that was acknowledged, and leaves a whole store" {
-	survives run single pipe emit project dlq backup
+	survives run single pipe killed emit project dlq backup
 }
 
 @test "without syncs much is lost, and the test says so" {

@@ -34,10 +34,9 @@ static void copy_escaped(char *dst, size_t size, const char *text)
 	dst[n] = '\0';
 }
 
-/* Where memory has run out just now, what could not be read looks damaged, and need not be. */
-static bool memory_ran_out(int status)
+bool error_memory_ran_out(void)
 {
-	if (status != EVS_CORRUPT || errno != ENOMEM)
+	if (errno != ENOMEM)
 		return false;
 	errno = 0; /* once: what is damaged indeed is named when it is met again */
 	return true;
@@ -49,7 +48,7 @@ int error_set(struct evs_error *err, int status, int sys_errno, const char *form
 	size_t n;
 	va_list args;
 
-	if (memory_ran_out(status))
+	if (status == EVS_CORRUPT && error_memory_ran_out())
 		return error_nomem(err);
 	if (err == NULL)
 		return status;

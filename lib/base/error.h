@@ -18,6 +18,9 @@ int error_set(struct evs_error *err, int status, int sys_errno, const char *form
 /* Put text before the message that err holds already. Returns the status in err. */
 int error_prefix(struct evs_error *err, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
+/* Whether memory has run out just now, as errno says: what could not be read for that looks damaged, and need not be. */
+bool error_memory_ran_out(void);
+
 /* EVS_NOMEM with its one message. */
 int error_nomem(struct evs_error *err);
 

@@ -280,7 +280,5 @@ int evs_consume_verify(struct evs_store *store, void (*each)(void *context, cons
 	}
 	free(a.groups);
 	free(a.parked);
-	if (status == EVS_OK && result->findings > 0)
-		status = error_set(err, EVS_CORRUPT, 0, "%" PRIu64 " findings", result->findings);
-	return status;
+	return findings_status(&a.findings, status, err);
 }

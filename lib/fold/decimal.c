@@ -1,8 +1,11 @@
 #include "fold/decimal.h"
 
 #include <gmp.h>
+#include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
+
+#include "base/escape.h"
 
 _Static_assert(sizeof(long) == sizeof(int64_t), "GMP takes and gives 64-bit coefficients as long");
 
@@ -392,8 +395,8 @@ static enum decimal_status calculate_big(enum operation how, struct big *a, stru
 	return DECIMAL_OK;
 }
 
-static enum decimal_status calculate(struct arena *arena, enum operation how, const struct decimal *a,
-                                     const struct decimal *b, struct decimal *out)
+static enum decimal_status calculate_in(struct arena *arena, enum operation how, const struct decimal *a,
+                                        const struct decimal *b, struct decimal *out)
 {
 	struct big x, y;
 	enum decimal_status status;
@@ -410,6 +413,72 @@ static enum decimal_status calculate(struct arena *arena, enum operation how, co
 	mpz_clear(x.z);
 	mpz_clear(y.z);
 	return status;
+}
+
+/* ---- GMP knows no end of memory: it works within escape_run ---- */
+
+static struct {
+	void *(*take)(size_t size);
+	void *(*resize)(void *old, size_t old_size, size_t size);
+	void (*give)(void *old, size_t size);
+} others; /* what others in this process gave GMP */
+
+static void *take(size_t size)
+{
+	return escape_active() ? escape_take(size) : others.take(size);
+}
+
+static void *resize(void *old, size_t old_size, size_t size)
+{
+	return escape_active() ? escape_resize(old, size) : others.resize(old, old_size, size);
+}
+
+static void give(void *old, size_t size)
+{
+	if (escape_active())
+		escape_give(old);
+	else
+		others.give(old, size);
+}
+
+static void give_gmp_memory(void)
+{
+	mp_get_memory_functions(&others.take, &others.resize, &others.give);
+	mp_set_memory_functions(take, resize, give);
+}
+
+/* What is to be done with one number or two. */
+struct work {
+	struct arena *arena;
+	enum operation how;
+	const struct decimal *a, *b;
+	int32_t places;
+	enum decimal_rounding rounding;
+	struct decimal *out;
+	enum decimal_status status;
+};
+
+static enum decimal_status do_work(void (*function)(void *context), struct work *w)
+{
+	static pthread_once_t once = PTHREAD_ONCE_INIT;
+
+	pthread_once(&once, give_gmp_memory);
+	return escape_run(function, w) ? w->status : DECIMAL_NOMEM;
+}
+
+static void do_calculate(void *context)
+{
+	struct work *w = context;
+
+	w->status = calculate_in(w->arena, w->how, w->a, w->b, w->out);
+}
+
+static enum decimal_status calculate(struct arena *arena, enum operation how, const struct decimal *a,
+                                     const struct decimal *b, struct decimal *out)
+{
+	struct work w = {.arena = arena, .how = how, .a = a, .b = b, .out = out};
+
+	return do_work(do_calculate, &w);
 }
 
 /* Both small ones' coefficients at the greater scale; false when that does not fit. */
@@ -488,22 +557,26 @@ enum decimal_status decimal_remainder(struct arena *arena, struct decimal a, str
 	return calculate(arena, REMAINDER, &a, &b, out);
 }
 
-enum decimal_status decimal_negate(struct arena *arena, struct decimal a, struct decimal *out)
+static void do_negate(void *context)
 {
-	enum decimal_status status;
+	struct work *w = context;
 	struct big b;
 
+	mpz_init(b.z);
+	w->status = to_big(w->arena, w->a, &b);
+	mpz_neg(b.z, b.z);
+	if (w->status == DECIMAL_OK)
+		w->status = from_big(w->arena, &b, w->out);
+	mpz_clear(b.z);
+}
+
+enum decimal_status decimal_negate(struct arena *arena, struct decimal a, struct decimal *out)
+{
 	if (a.digits == NULL && a.coefficient != INT64_MIN) {
 		*out = decimal_small(-a.coefficient, a.scale);
 		return DECIMAL_OK;
 	}
-	mpz_init(b.z);
-	status = to_big(arena, &a, &b);
-	mpz_neg(b.z, b.z);
-	if (status == DECIMAL_OK)
-		status = from_big(arena, &b, out);
-	mpz_clear(b.z);
-	return status;
+	return do_work(do_negate, &(struct work){.arena = arena, .a = &a, .out = out});
 }
 
 int decimal_sign(struct decimal a)
@@ -652,24 +725,28 @@ static void round_big(struct big *b, int32_t places, enum decimal_rounding how)
 	b->scale = places;
 }
 
+static void do_round(void *context)
+{
+	struct work *w = context;
+	struct big b;
+
+	mpz_init(b.z);
+	w->status = to_big(w->arena, w->a, &b);
+	if (w->status == DECIMAL_OK && b.scale <= w->places) {
+		*w->out = *w->a;
+	} else if (w->status == DECIMAL_OK) {
+		round_big(&b, w->places, w->rounding);
+		w->status = from_big(w->arena, &b, w->out);
+	}
+	mpz_clear(b.z);
+}
+
 enum decimal_status decimal_round(struct arena *arena, struct decimal a, int32_t places, enum decimal_rounding how,
                                   struct decimal *out)
 {
-	enum decimal_status status;
-	struct big b;
-
 	if (a.digits == NULL && places >= 0) {
 		*out = a.scale <= places ? a : decimal_small(round_small(a.coefficient, a.scale - places, how), places);
 		return DECIMAL_OK;
 	}
-	mpz_init(b.z);
-	status = to_big(arena, &a, &b);
-	if (status == DECIMAL_OK && b.scale <= places) {
-		*out = a;
-	} else if (status == DECIMAL_OK) {
-		round_big(&b, places, how);
-		status = from_big(arena, &b, out);
-	}
-	mpz_clear(b.z);
-	return status;
+	return do_work(do_round, &(struct work){.arena = arena, .a = &a, .places = places, .rounding = how, .out = out});
 }

@@ -254,7 +254,5 @@ int evs_project_verify(struct evs_store *store, void (*each)(void *context, cons
 	buf_free(&a.scratch);
 	buf_free(&a.packed);
 	buf_free(&a.text);
-	if (status == EVS_OK && result->findings > 0)
-		status = error_set(err, EVS_CORRUPT, 0, "%" PRIu64 " findings", result->findings);
-	return status;
+	return findings_status(&a.findings, status, err);
 }

@@ -652,6 +652,9 @@ int commit_end(struct commit *c, bool last, struct evs_error *err)
 	if (c->open.events == 0 && c->open.rejected == 0 && c->rules->with == NULL && (c->failed || name_count(c->store->names) == c->names_before)) {
 		kv_abort(c->txn); /* duplicates alone: nothing to write */
 		c->txn = NULL;
+		/* Who wrote them may have been killed before they were on disk. */
+		if (c->open.duplicates > 0 && (status = kv_sync(c->store->kv, err)) != EVS_OK)
+			return status;
 	} else {
 		status = c->rules->with == NULL ? EVS_OK : c->rules->with(c->rules->with_context, c->txn, &c->state, err);
 		if (status == EVS_OK)

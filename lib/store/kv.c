@@ -352,6 +352,13 @@ int kv_commit(struct kv_txn *txn, struct evs_error *err)
 	return EVS_OK;
 }
 
+int kv_sync(struct kv *kv, struct evs_error *err)
+{
+	int rc = mdb_env_sync(kv->env, 1);
+
+	return rc == 0 ? EVS_OK : fail_write(kv, err, rc);
+}
+
 void kv_abort(struct kv_txn *txn)
 {
 	if (txn == NULL)

@@ -54,6 +54,9 @@ int kv_begin(struct kv *kv, bool write, struct kv_txn **out, struct evs_error *e
 int kv_commit(struct kv_txn *txn, struct evs_error *err);
 void kv_abort(struct kv_txn *txn); /* NULL is fine */
 
+/* Have on disk what other processes committed, also those that did not live to sync it themselves. */
+int kv_sync(struct kv *kv, struct evs_error *err);
+
 /* Let go of a reading transaction's snapshot, and take a new one. */
 void kv_reset(struct kv_txn *txn);
 int kv_renew(struct kv_txn *txn, struct evs_error *err);

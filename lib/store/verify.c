@@ -228,9 +228,5 @@ int evs_verify(struct evs_store *store, void (*each)(void *context, const struct
 	status = check(&v);
 	release(&v);
 	result->findings = v.findings.n;
-	if (status == EVS_OK && result->findings > 0)
-		status = EVS_CORRUPT;
-	if (status == EVS_CORRUPT)
-		error_set(err, status, 0, "%llu findings", (unsigned long long)result->findings);
-	return status;
+	return findings_status(&v.findings, status, err);
 }

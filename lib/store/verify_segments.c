@@ -162,6 +162,8 @@ static int check_segment(struct verify *v, struct walk *w, uint64_t first, struc
 		              "the directory of the segment of positions %llu to %llu has a wrong checksum",
 		              (unsigned long long)first, (unsigned long long)(first + s.count - 1));
 	dict = store_dict(v->store, v->txn, s.dict_id, false, v->err);
+	if (dict == NULL && v->err->status == EVS_NOMEM)
+		return EVS_NOMEM;
 	if (dict == NULL) {
 		verify_report(v, VERIFY_DICTIONARY, first, "the segment of positions %llu to %llu cannot be read: %s",
 		              (unsigned long long)first,

@@ -3,7 +3,8 @@
  *
  *   CRASH_ROOT  the folder; files whose names end in -lock do not count, they mean nothing after a power cut
  *   CRASH_LOG   append to this log
- *   CRASH_FAIL  CLASS:N:ERRNO, the N-th call of a class fails once; N+: so do all that follow. ERRNO 0: a write is short
+ *   CRASH_FAIL  CLASS:N:ERRNO, the N-th call of a class fails once; N+: so do all that follow. ERRNO 0: a write is short;
+ *               -1: a write is done, and the process killed before it is durable
  *   CRASH_MARK  a file that is made when a call was made to fail; with .count behind it, one that says at the end how many
  *               calls of the class there were
  *
@@ -203,24 +204,16 @@ static size_t size_of(const struct iovec *data, int n)
 	return size;
 }
 
-/* Write, with pwrite where offset is not negative; logged, or failing: on files alone, pipes have no full disks. */
-static ssize_t write_all(int fd, const struct iovec *data, int n, off_t offset)
+/* Write, with pwrite where offset is not negative, and log it. killed: no more than that becomes of the process. */
+static ssize_t write_logged(int fd, const struct iovec *data, int n, off_t offset, bool killed)
 {
 	char name[NAME_MAX + 1];
 	struct stat st;
 	sigset_t before;
-	struct iovec part;
-	bool logged;
 	off_t at = offset;
 	ssize_t done;
+	bool logged;
 
-	if (shim.class == WRITE && fd != STDERR_FILENO && fstat(fd, &st) == 0 && S_ISREG(st.st_mode) && failing(WRITE)) {
-		if (errno != 0 || data[0].iov_len < 2)
-			return -1;
-		part = (struct iovec){data[0].iov_base, data[0].iov_len / 2};
-		data = &part;
-		n = 1;
-	}
 	begin_order(&before);
 	logged = ours(fd, name, &st);
 	if (shim.recording && fd == STDOUT_FILENO && !logged)
@@ -230,11 +223,29 @@ static ssize_t write_all(int fd, const struct iovec *data, int n, off_t offset)
 	done = offset < 0 ? syscall(SYS_writev, fd, data, n) : syscall(SYS_pwritev, fd, data, n, offset, 0);
 	if (logged && done > 0) {
 		put(LOG_WRITE, st.st_ino, name, (uint64_t)at, data, n, (size_t)done);
+		if (killed)
+			kill(getpid(), SIGKILL);
 		if ((fcntl(fd, F_GETFL) & O_DSYNC) != 0)
 			put(LOG_DSYNC, st.st_ino, name, (uint64_t)at, NULL, 0, 0);
 	}
 	end_order(&before);
 	return done;
+}
+
+/* The same, or fail: on files alone, pipes have no full disks. */
+static ssize_t write_all(int fd, const struct iovec *data, int n, off_t offset)
+{
+	struct stat st;
+	struct iovec half;
+
+	if (shim.class != WRITE || fd == STDERR_FILENO || fstat(fd, &st) != 0 || !S_ISREG(st.st_mode) || !failing(WRITE))
+		return write_logged(fd, data, n, offset, false);
+	if (shim.error == -1)
+		return write_logged(fd, data, n, offset, true);
+	if (shim.error != 0 || data[0].iov_len < 2)
+		return -1;
+	half = (struct iovec){data[0].iov_base, data[0].iov_len / 2};
+	return write_logged(fd, &half, 1, offset, false);
 }
 
 ssize_t write(int fd, const void *data, size_t size)
