@@ -506,7 +506,7 @@ apply() {
 @test "it needs a fold, a command, or a speed; what excludes what" {
 	bank
 	ran 2 evs replay a.evs
-	err_is "evs-replay: it needs --fold FILE or --exec CMD, which make states of events, or --speed FACTOR, which plays events out"
+	err_is "evs-replay: it needs --fold FILE or --exec CMD, which make states of events, --interactive, or --speed FACTOR, which plays events out"
 	while read -r arguments; do
 		ran 2 evs replay a.evs --fold account.fold $arguments
 		out_is ''
