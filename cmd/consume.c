@@ -198,7 +198,7 @@ static int cmd_consume(int argc, char **argv)
 	if (!selectors_finish(&args.selectors) || !read_backoff(&args) || !check(&args, *job.command != NULL))
 		status = STATUS_USAGE;
 	else if (!put_setup(&setup, &args, &job))
-		status = STATUS_FAILED;
+		status = message_failure(job.path, &(struct evs_error){.status = EVS_NOMEM, .message = "out of memory"});
 	else if (evs_open(job.path, EVS_WRITE, &job.store, &err) != EVS_OK)
 		status = message_failure(job.path, &err);
 	else {

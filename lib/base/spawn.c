@@ -7,29 +7,32 @@
 
 extern char **environ;
 
-/* Close what the command is not to have. */
-static void close_others(posix_spawn_file_actions_t *files)
+/* Close what the command is not to have. 0, or an errno. */
+static int close_others(posix_spawn_file_actions_t *files)
 {
 #if defined __GLIBC__ && defined __GLIBC_PREREQ
 #if __GLIBC_PREREQ(2, 34)
-	posix_spawn_file_actions_addclosefrom_np(files, STDERR_FILENO + 1);
-	return;
+	return posix_spawn_file_actions_addclosefrom_np(files, STDERR_FILENO + 1);
 #endif
 #endif
-	for (int fd = STDERR_FILENO + 1; fd < 256; fd++)
+	int failure = 0;
+
+	for (int fd = STDERR_FILENO + 1; fd < 256 && failure == 0; fd++)
 		if (fcntl(fd, F_GETFD) >= 0)
-			posix_spawn_file_actions_addclose(files, fd);
+			failure = posix_spawn_file_actions_addclose(files, fd);
+	return failure;
 }
 
-static void set_files(posix_spawn_file_actions_t *files, const struct spawn_options *o)
+/* 0, or an errno: a command that has not the files it is to have must not run. */
+static int set_files(posix_spawn_file_actions_t *files, const struct spawn_options *o)
 {
 	const int from[] = {o->in, o->out, o->error};
+	int failure = 0;
 
-	for (int to = STDIN_FILENO; to <= STDERR_FILENO; to++)
+	for (int to = STDIN_FILENO; to <= STDERR_FILENO && failure == 0; to++)
 		if (from[to] >= 0)
-			posix_spawn_file_actions_adddup2(files, from[to], to);
-	if (o->close)
-		close_others(files);
+			failure = posix_spawn_file_actions_adddup2(files, from[to], to);
+	return failure == 0 && o->close ? close_others(files) : failure;
 }
 
 int spawn_command(const struct spawn_options *o, pid_t *pid)
@@ -39,16 +42,23 @@ int spawn_command(const struct spawn_options *o, pid_t *pid)
 	sigset_t set;
 	int failure;
 
-	posix_spawn_file_actions_init(&files);
-	posix_spawnattr_init(&attributes);
-	set_files(&files, o);
+	failure = posix_spawn_file_actions_init(&files);
+	if (failure != 0)
+		return failure;
+	failure = posix_spawnattr_init(&attributes);
+	if (failure != 0) {
+		posix_spawn_file_actions_destroy(&files);
+		return failure;
+	}
+	failure = set_files(&files, o);
 	sigemptyset(&set);
 	posix_spawnattr_setsigmask(&attributes, &set);
 	sigaddset(&set, SIGPIPE);
 	posix_spawnattr_setsigdefault(&attributes, &set);
 	posix_spawnattr_setpgroup(&attributes, 0);
 	posix_spawnattr_setflags(&attributes, (short)(POSIX_SPAWN_SETSIGDEF | POSIX_SPAWN_SETSIGMASK | (o->group ? POSIX_SPAWN_SETPGROUP : 0)));
-	failure = posix_spawnp(pid, o->argv[0], &files, &attributes, o->argv, o->environment == NULL ? environ : o->environment);
+	if (failure == 0)
+		failure = posix_spawnp(pid, o->argv[0], &files, &attributes, o->argv, o->environment == NULL ? environ : o->environment);
 	posix_spawn_file_actions_destroy(&files);
 	posix_spawnattr_destroy(&attributes);
 	return failure;
