@@ -170,24 +170,24 @@ on "*" { n += 1; last = .position }' >type.fold
 	    print('{"eventType":"in","eventId":"b%d","aggregateType":"Account","aggregateId":"big","data":{"amount":0.01}}' % i)
 	END
 	quiet evs append big.evs in
-	# best COMMAND...: the least milliseconds of five.
+	# best COMMAND...: the least milliseconds of processor time of five; others may be at work too.
 	best() {
-		local least=1000000 begun took
+		local least=1000000 took TIMEFORMAT='%3U %3S'
 		for _ in 1 2 3 4 5; do
-			begun=$(date +%s%N)
-			"$@" >said
-			took=$((($(date +%s%N) - begun) / 1000))
+			took=$({ time "$@" >said; } 2>&1)
+			took=$(tr -d . <<<"$took")
+			took=$((10#${took% *} + 10#${took#* }))
 			[ $took -ge $least ] || least=$took
 		done
 		echo $least
 	}
-	without=$(best evs replay big.evs --fold sum.fold --key big --at-position 99950)
+	without=$(best "$EVS_BIN/evs" replay big.evs --fold sum.fold --key big --at-position 99950)
 	cp said wanted
 	quiet evs snapshot big.evs take --fold sum.fold --every 1000
-	with=$(best evs replay big.evs --fold sum.fold --key big --at-position 99950)
+	with=$(best "$EVS_BIN/evs" replay big.evs --fold sum.fold --key big --at-position 99950)
 	cmp said wanted
 	[[ $(cat said) == *'"state":{"balance":999.50,"n":99950}'* ]] || fail "$(cat said)"
-	[ $((with * 2)) -lt $without ] || fail "$with us with snapshots, $without us without"
+	[ $((with * 2)) -lt $without ] || fail "$with ms with snapshots, $without ms without"
 }
 
 @test "drop drops what is named, prune keeps the newest N of each state" {
