@@ -36,7 +36,7 @@ ALL_CFLAGS = -std=c11 -fPIC -D_GNU_SOURCE -Ilib -Icmd -DEVS_BUILD_VERSION='"$(VE
              $(CFLAGS) $(if $(SANITIZE),-fsanitize=$(SANITIZE) -fno-sanitize-recover=all -fno-omit-frame-pointer,$(HARDEN)) -MMD -MP
 
 LIB_SRC  := $(sort $(wildcard lib/*/*.c))
-CMD_SRC  := $(sort $(wildcard cmd/*.c cmd/common/*.c))
+CMD_SRC  := $(sort $(wildcard cmd/*.c cmd/common/*.c cmd/debug/*.c))
 UNIT_SRC := $(sort $(wildcard tests/unit/*.c))
 FUZZ_SRC := $(sort $(wildcard tests/fuzz/*.c))
 LIB_OBJ  := $(LIB_SRC:%.c=$(BUILD)/obj/%.o)

@@ -105,19 +105,14 @@ static int put_short(void *context, struct evs_store *store, const struct evs_le
 
 static int run_list(void *context, struct evs_store *store, const struct operands *given)
 {
-	static const char *const titles[] = {"id", "kind", "group", "projection", "position", "eventType", "aggregateId", "attempts", "recordedAt", "reason"};
+	static const char *const titles[] = {"id", "kind", "group", "projection", "position", "eventType", "aggregateId", "attempts", "recordedAt", "reason", NULL};
 	struct dlq_args *args = context;
-	struct sheet_columns columns = {0};
 	struct sheet *sheet = NULL;
 	struct evs_error err = {0};
-	int status = EVS_OK;
+	int status;
 
 	signals_exit();
-	for (size_t i = 0; i < sizeof titles / sizeof *titles && status == EVS_OK; i++)
-		status = sheet_add(&columns, NULL, NULL, titles[i], strlen(titles[i])) ? EVS_OK : error_nomem(&err);
-	if (status == EVS_OK)
-		status = sheet_new(sheet_choose(args->format), &columns, &sheet, &err);
-	sheet_release(&columns);
+	status = sheet_of(args->format, titles, &sheet, &err);
 	if (status == EVS_OK)
 		status = letter_each(store, &args->filter, put_short, sheet, &err);
 	if (status == EVS_OK)

@@ -107,19 +107,14 @@ static int put_line(void *context, const struct evs_group *g)
 
 static int run_list(void *context, struct evs_store *store, const struct operands *given)
 {
-	static const char *const titles[] = {"group", "status", "position", "lag", "lagSeconds", "members", "handled", "retried", "waiting", "deadLetters"};
+	static const char *const titles[] = {"group", "status", "position", "lag", "lagSeconds", "members", "handled", "retried", "waiting", "deadLetters", NULL};
 	struct group_args *args = context;
-	struct sheet_columns columns = {0};
 	struct sheet *sheet = NULL;
 	struct evs_error err = {0};
-	int status = EVS_OK;
+	int status;
 
 	signals_exit();
-	for (size_t i = 0; i < sizeof titles / sizeof *titles && status == EVS_OK; i++)
-		status = sheet_add(&columns, NULL, NULL, titles[i], strlen(titles[i])) ? EVS_OK : EVS_NOMEM;
-	if (status == EVS_OK)
-		status = sheet_new(sheet_choose(args->format), &columns, &sheet, &err);
-	sheet_release(&columns);
+	status = sheet_of(args->format, titles, &sheet, &err);
 	if (status == EVS_OK)
 		status = evs_group_list(store, NULL, put_line, sheet, &err);
 	if (status == EVS_OK)

@@ -285,26 +285,22 @@ static int put_status(void *context, const struct evs_projection *p)
 static int print_list(const struct project_args *args, struct evs_store *store, const struct operands *given,
                       const char *const *titles, int (*put)(void *context, const struct evs_projection *projection))
 {
-	struct sheet_columns columns = {0};
 	struct sheet *sheet = NULL;
 	struct buf lines = {0};
 	struct evs_error err = {0};
 	int status;
 
 	signals_exit();
-	for (; *titles != NULL; titles++)
-		lines.failed |= !sheet_add(&columns, NULL, NULL, *titles, strlen(*titles));
 	status = evs_project_list(store, given->rest[0], put, &lines, &err);
 	if (status == EVS_OK && lines.failed) {
 		status = EVS_NOMEM;
 		err = (struct evs_error){.status = EVS_NOMEM, .message = "out of memory"};
 	}
 	if (status == EVS_OK)
-		status = sheet_new(sheet_choose(args->format), &columns, &sheet, &err);
+		status = sheet_of(args->format, titles, &sheet, &err);
 	if (status == EVS_OK && sheet_write(sheet, lines.data, lines.size) == 0)
 		sheet_finish(sheet);
 	sheet_free(sheet);
-	sheet_release(&columns);
 	buf_free(&lines);
 	return status == EVS_OK ? STATUS_DONE : message_refusal(given->list[0], &err);
 }

@@ -2,7 +2,7 @@
 #include <stdlib.h>
 
 #include "common/child.h"
-#include "common/debug.h"
+#include "debug/debug.h"
 #include "common/file.h"
 #include "common/message.h"
 #include "common/output.h"

@@ -9,13 +9,6 @@ orders() {
 	done | evs append a.evs
 }
 
-# consume STATUS GROUP [ARG...]
-consume() {
-	local wanted=$1
-	shift
-	ran "$wanted" timeout 60 "$EVS_BIN/evs" consume a.evs "$@"
-}
-
 # of GROUP FIELD: what evs group show says.
 of() {
 	evs group a.evs show "$1" | jq -c "$2"
@@ -211,6 +204,12 @@ letters() {
 	consume 4 g --lines --max-retries 1 --initial-delay 10ms -- ./handler
 	err_has 'the event at position 11: exit status 9, without an answer'
 	is "$(of g '[.handled,.dead]')" '[29,1]'
+}
+
+@test "--emit hands on an eventId and a correlationId that have a NUL in them" {
+	printf '%s\n' '{"eventType":"t","eventId":"a\u0000b"}' '{"eventType":"t","eventId":"c","correlationId":"d\u0000e"}' | quiet evs append a.evs
+	consume 0 g --type t --emit -- echo '{"eventType":"o"}'
+	is "$(evs cat a.evs --type o | jq -c '[.causationId,.correlationId]' | paste -sd' ')" '["a\u0000b","a\u0000b"] ["c","d\u0000e"]'
 }
 
 @test "--emit appends what the command prints, with the cause, in the transaction that moves the group" {

@@ -9,13 +9,6 @@ orders() {
 	done | evs append a.evs
 }
 
-# consume STATUS GROUP [ARG...]
-consume() {
-	local wanted=$1
-	shift
-	ran "$wanted" timeout 60 "$EVS_BIN/evs" consume a.evs "$@"
-}
-
 # ids [FILTER...]: the numbers of the dead letters that list shows.
 ids() {
 	evs dlq a.evs list "$@" | jq -r .id | paste -sd,

@@ -114,6 +114,13 @@ wait_for() {
 	done
 }
 
+# consume STATUS GROUP [ARG...]: of a.evs.
+consume() {
+	local wanted=$1
+	shift
+	ran "$wanted" timeout 60 "$EVS_BIN/evs" consume a.evs "$@"
+}
+
 # lines_in FILE N: it has at least that many.
 lines_in() {
 	[ -e "$1" ] && [ "$(wc -l <"$1")" -ge "$2" ]

@@ -92,6 +92,23 @@ int sheet_new(int format, struct sheet_columns *columns, struct sheet **out, str
 	return status;
 }
 
+int sheet_of(int format, const char *const *members, struct sheet **out, struct evs_error *err)
+{
+	struct sheet_columns columns = {0};
+	int status;
+
+	*out = NULL;
+	for (; *members != NULL; members++) {
+		if (!sheet_add(&columns, NULL, NULL, *members, strlen(*members))) {
+			sheet_release(&columns);
+			return error_nomem(err);
+		}
+	}
+	status = sheet_new(sheet_choose(format), &columns, out, err);
+	sheet_release(&columns);
+	return status;
+}
+
 /* ---- CSV ---- */
 
 /* A cell, in quotes where it needs them. */

@@ -25,6 +25,9 @@ struct sheet;
 /* Begin; JSON needs no columns. They are taken over. EVS_OK, EVS_NOMEM. */
 int sheet_new(int format, struct sheet_columns *columns, struct sheet **out, struct evs_error *err);
 
+/* Begin in this format (sheet_choose) with columns of these members, up to NULL. The same. */
+int sheet_of(int format, const char *const *members, struct sheet **out, struct evs_error *err);
+
 /* Write whole lines, in the manner of evs_read_render's `write`, with the sheet as context. */
 int sheet_write(void *sheet, const void *lines, size_t size);
 

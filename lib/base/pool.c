@@ -145,22 +145,6 @@ struct task *pool_take(struct pool *p, unsigned lane, bool wait)
 	return task;
 }
 
-void pool_wait_any(struct pool *p)
-{
-	pthread_mutex_lock(&p->lock);
-	for (;;) {
-		bool any = false, done = false;
-		for (unsigned i = 0; i < POOL_LANES; i++) {
-			any |= p->lanes[i].oldest != NULL;
-			done |= p->lanes[i].oldest != NULL && p->lanes[i].oldest->done;
-		}
-		if (!any || done)
-			break;
-		pthread_cond_wait(&p->finished, &p->lock);
-	}
-	pthread_mutex_unlock(&p->lock);
-}
-
 size_t pool_count(const struct pool *p, unsigned lane)
 {
 	return p->lanes[lane].count;

@@ -31,9 +31,6 @@ void pool_submit(struct pool *p, unsigned lane, struct task *task);
 /* The oldest task of the lane: waits for it when `wait`, else NULL unless it is done. NULL when the lane is empty. */
 struct task *pool_take(struct pool *p, unsigned lane, bool wait);
 
-/* Wait until the oldest task of some lane is done. Nothing to wait for: returns at once. */
-void pool_wait_any(struct pool *p);
-
 /* How many tasks the lane holds, done or not. */
 size_t pool_count(const struct pool *p, unsigned lane);
 

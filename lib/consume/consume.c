@@ -163,11 +163,13 @@ static int note_cause(struct evs_consume *c, struct item *item, const struct rec
 	correlation = view_span(&v.texts[NAME_CORRELATION_ID], c->store->names, correlation_text);
 	if (correlation.size == 0)
 		correlation = id; /* it is where the chain begins */
-	item->cause = calloc(1, id.size + correlation.size + 2);
+	item->cause = malloc(id.size + correlation.size + 1);
 	if (item->cause == NULL)
 		return error_nomem(err);
 	memcpy(item->cause, id.text, id.size);
-	memcpy(item->cause + id.size + 1, correlation.text, correlation.size);
+	memcpy(item->cause + id.size, correlation.text, correlation.size);
+	item->cause_size = id.size;
+	item->correlation_size = correlation.size;
 	return EVS_OK;
 }
 

@@ -40,7 +40,8 @@ struct item {
 	uint32_t copy_size;
 	uint64_t revision;         /* of that */
 	int64_t recorded_us;
-	char *cause;               /* eventId and correlationId, each ended by 0, where events are emitted; owned */
+	char *cause;               /* eventId and correlationId, one behind the other, where events are emitted; owned */
+	size_t cause_size, correlation_size;
 	char *text;                /* the emitted lines, or the reason of a failure; owned */
 	size_t text_size;
 	uint8_t *tried;            /* the record of the try that failed (tries.h), or NULL; owned */

@@ -277,7 +277,7 @@ static int write_with_events(struct settling *s, struct evs_error *err)
 		const struct item *item = &c->items.list[s->items[i].at];
 		if (!is_emitting(item) || item->stale)
 			continue;
-		append_cause(a, item->cause + strlen(item->cause) + 1, item->cause);
+		append_cause(a, (struct span){item->cause + item->cause_size, item->correlation_size}, (struct span){item->cause, item->cause_size});
 		status = evs_append_lines(a, item->text, item->text_size, err);
 	}
 	if (status == EVS_OK)

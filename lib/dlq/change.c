@@ -121,8 +121,8 @@ static int commit(struct evs_store *store, struct change *c, struct evs_error *e
 }
 
 /* The same with lines that are appended. */
-static int commit_with(struct evs_store *store, struct change *c, const struct evs_append_options *options, const char *correlation,
-                       const char *causation, const char *lines, size_t size, struct evs_error *err)
+static int commit_with(struct evs_store *store, struct change *c, const struct evs_append_options *options, struct span correlation,
+                       struct span causation, const char *lines, size_t size, struct evs_error *err)
 {
 	struct evs_append *a;
 	int status = evs_append_new(store, options, &a, err);
@@ -130,7 +130,7 @@ static int commit_with(struct evs_store *store, struct change *c, const struct e
 	if (status != EVS_OK)
 		return status;
 	append_with(a, apply, c);
-	if (causation != NULL)
+	if (causation.text != NULL)
 		append_cause(a, correlation, causation);
 	status = evs_append_lines(a, lines, size, err);
 	if (status == EVS_OK)
@@ -141,19 +141,13 @@ static int commit_with(struct evs_store *store, struct change *c, const struct e
 
 /* ---- events ---- */
 
-/* A field of a letter's event behind out, ended by 0; false: it has none. */
-static bool put_field(struct evs_store *store, const struct evs_letter *l, enum evs_field field, struct buf *out)
+/* A field of a letter's event, perhaps in scratch; text NULL: it has none. */
+static struct span field_of(struct evs_store *store, const struct evs_letter *l, enum evs_field field, char scratch[EVS_FIELD_SCRATCH])
 {
-	char scratch[EVS_FIELD_SCRATCH];
-	size_t size;
+	size_t size = 0;
 	const char *text = evs_event_field(store, &l->event, field, scratch, &size);
 
-	out->size = 0;
-	if (text == NULL)
-		return false;
-	buf_put(out, text, size);
-	buf_byte(out, 0);
-	return !out->failed;
+	return (struct span){text, size};
 }
 
 int evs_letter_done(struct evs_store *store, const struct evs_letter *l, int64_t took_us, const char *lines, size_t size,
@@ -161,8 +155,8 @@ int evs_letter_done(struct evs_store *store, const struct evs_letter *l, int64_t
 {
 	const struct evs_append_options options = {.expect = EVS_EXPECT_ANY, .atomic = true};
 	struct change c = begin(l, EVS_LETTER_RETRY, true, note);
-	struct buf cause = {0}, correlation = {0};
-	int status;
+	char cause_scratch[EVS_FIELD_SCRATCH], correlation_scratch[EVS_FIELD_SCRATCH];
+	struct span cause, correlation;
 
 	if (l->kind != EVS_LETTER_EVENT || l->event.packed == NULL)
 		return error_set(err, EVS_USAGE, 0, "dead letter %llu is of no event that a group can handle", (unsigned long long)l->id);
@@ -170,15 +164,13 @@ int evs_letter_done(struct evs_store *store, const struct evs_letter *l, int64_t
 	c.emitted = size == 0 ? 0 : append_count_lines(lines, size);
 	if (c.emitted == 0)
 		return commit(store, &c, err);
-	if (!put_field(store, l, EVS_FIELD_ID, &cause))
-		status = error_set(err, EVS_CORRUPT, 0, "the event at position %llu is damaged", (unsigned long long)l->position);
-	else if (!put_field(store, l, EVS_FIELD_CORRELATION, &correlation)) /* it is where the chain begins */
-		status = commit_with(store, &c, &options, (const char *)cause.data, (const char *)cause.data, lines, size, err);
-	else
-		status = commit_with(store, &c, &options, (const char *)correlation.data, (const char *)cause.data, lines, size, err);
-	buf_free(&cause);
-	buf_free(&correlation);
-	return status;
+	cause = field_of(store, l, EVS_FIELD_ID, cause_scratch);
+	correlation = field_of(store, l, EVS_FIELD_CORRELATION, correlation_scratch);
+	if (cause.text == NULL)
+		return error_set(err, EVS_CORRUPT, 0, "the event at position %llu is damaged", (unsigned long long)l->position);
+	if (correlation.text == NULL)
+		correlation = cause; /* it is where the chain begins */
+	return commit_with(store, &c, &options, correlation, cause, lines, size, err);
 }
 
 int evs_letter_fail(struct evs_store *store, const struct evs_letter *l, const struct evs_failure *failure, const struct evs_note *note,
@@ -253,7 +245,7 @@ int evs_letter_append(struct evs_store *store, const struct evs_letter *l, const
 	setup.options.on_reject = note_refusal;
 	setup.options.context = &c;
 	if (c.refused[0] == '\0')
-		status = commit_with(store, &c, &setup.options, NULL, NULL, l->text, l->text_size, err);
+		status = commit_with(store, &c, &setup.options, span_text(NULL), span_text(NULL), l->text, l->text_size, err);
 	setup_release(&setup);
 	if (c.refused[0] == '\0')
 		return status;
@@ -281,20 +273,19 @@ static int check_event(struct evs_store *store, const struct evs_letter *l, cons
 {
 	static const struct parse_rules rules;
 	struct parser *parser = parse_new(store->names, &rules);
-	struct buf packed = {0}, id = {0};
-	char scratch[UUID_TEXT];
+	struct buf packed = {0};
+	char scratch[UUID_TEXT], old_scratch[EVS_FIELD_SCRATCH];
+	struct span old = field_of(store, l, EVS_FIELD_ID, old_scratch), new;
 	struct parsed info;
-	struct span new;
 	int status = parser == NULL ? error_nomem(err) : parse_line(parser, (const char *)line->data, line->size, &packed, &info, err);
 
-	if (status == EVS_OK && put_field(store, l, EVS_FIELD_ID, &id)) {
+	if (status == EVS_OK && old.text != NULL) {
 		new = view_span(&info.view.texts[NAME_EVENT_ID], store->names, scratch);
-		if (info.id_made || new.size + 1 != id.size || memcmp(new.text, id.data, new.size) != 0)
-			status = error_set(err, EVS_BAD_EVENT, 0, "the eventId is to stay '%s': a handler knows the event by it", (const char *)id.data);
+		if (info.id_made || new.size != old.size || memcmp(new.text, old.text, new.size) != 0)
+			status = error_set(err, EVS_BAD_EVENT, 0, "the eventId is to stay '%.*s': a handler knows the event by it", (int)old.size, old.text);
 	}
 	parse_free(parser);
 	buf_free(&packed);
-	buf_free(&id);
 	return status;
 }
 

@@ -432,14 +432,14 @@ static int put_fills(struct build *b)
 	const struct parse_rules *rules = b->parser->rules;
 
 	for (unsigned field = 0; field < NAME_FIXED; field++) {
-		const char *text = rules->fill[field];
+		struct span fill = rules->fill[field];
 		int status;
-		if (text == NULL || b->present & 1u << field)
+		if (fill.text == NULL || b->present & 1u << field)
 			continue;
-		status = check_text(b, field, text, strlen(text));
+		status = check_text(b, field, fill.text, fill.size);
 		if (status != EVS_OK)
 			return status;
-		put_text_field(b, field, text, strlen(text));
+		put_text_field(b, field, fill.text, fill.size);
 	}
 	if (rules->n_tags > 0 && !(b->present & 1u << NAME_TAGS)) {
 		uint8_t *start;
@@ -486,7 +486,7 @@ static size_t fields_added(const struct parse_rules *rules)
 	size_t n = 2 + (rules->n_tags > 0);
 
 	for (unsigned i = 0; i < NAME_FIXED; i++)
-		n += (size_t)(rules->fill[i] != NULL) + (size_t)(rules->map[i].n > 0);
+		n += (size_t)(rules->fill[i].text != NULL) + (size_t)(rules->map[i].n > 0);
 	return n + rules->mapped;
 }
 
@@ -785,7 +785,7 @@ int parse_line(struct parser *p, const char *line, size_t size, struct buf *out,
 	for (size_t i = 0; i < rules->n_tags; i++)
 		room += strlen(rules->tags[i]) + 8;
 	for (unsigned i = 0; i < NAME_FIXED; i++)
-		room += rules->fill[i] == NULL ? 0 : strlen(rules->fill[i]) + 8;
+		room += rules->fill[i].text == NULL ? 0 : rules->fill[i].size + 8;
 	if (!buf_room(out, room))
 		return error_nomem(err);
 	doc = read_doc(p, line, size, err);

@@ -19,7 +19,7 @@
 struct parse_rules {
 	bool cloudevents;
 	bool hash_ids;                        /* an absent eventId is made from the content */
-	const char *fill[NAME_FIXED];         /* by enum name_fixed: the value of an absent string field, or NULL */
+	struct span fill[NAME_FIXED];         /* by enum name_fixed: the value of an absent string field; text NULL: none */
 	const char *const *tags;              /* for events without tags */
 	size_t n_tags;
 	bool mapped;                          /* the fields come from map[], the whole object is data */

@@ -5,6 +5,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <string.h>
 
 #include "base/id.h"
 #include "event/name.h"
@@ -36,6 +37,12 @@ struct span {
 	const char *text;
 	size_t size;
 };
+
+/* All of a C string; of NULL: {NULL, 0}. */
+static inline struct span span_text(const char *text)
+{
+	return (struct span){text, text == NULL ? 0 : strlen(text)};
+}
 
 /* Look at a packed event. False when it is not one. v borrows body. */
 bool view_open(struct view *v, const uint8_t *body, size_t size);

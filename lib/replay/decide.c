@@ -100,8 +100,8 @@ static int check(const struct decide *d, const char *lines, size_t size, size_t 
 	struct drafts drafts = {0};
 	int status;
 
-	rules.fill[NAME_AGGREGATE_ID] = stream;
-	rules.fill[NAME_AGGREGATE_TYPE] = d->type;
+	rules.fill[NAME_AGGREGATE_ID] = span_text(stream);
+	rules.fill[NAME_AGGREGATE_TYPE] = span_text(d->type);
 	status = drafts_parse(&drafts, d->store->names, &rules, lines, size, err);
 	for (size_t i = 0; i < drafts.n && status == EVS_OK; i++) {
 		const struct draft *e = &drafts.list[i];

@@ -77,8 +77,8 @@ static int read_drafts(struct walk *w, struct evs_error *err)
 	if (o->with == NULL)
 		return EVS_OK;
 	if (w->by_stream && o->key != NULL) {
-		rules.fill[NAME_AGGREGATE_ID] = o->key;
-		rules.fill[NAME_AGGREGATE_TYPE] = w->type;
+		rules.fill[NAME_AGGREGATE_ID] = span_text(o->key);
+		rules.fill[NAME_AGGREGATE_TYPE] = span_text(w->type);
 	}
 	status = drafts_parse(&w->with, w->store->names, &rules, o->with, o->with_size, err);
 	drafts_sort(&w->with);

@@ -66,12 +66,12 @@ static int set_rules(struct evs_append *a, struct evs_error *err)
 
 	a->parse.cloudevents = o->cloudevents;
 	a->parse.hash_ids = o->hash_ids;
-	a->parse.fill[NAME_EVENT_TYPE] = o->type;
-	a->parse.fill[NAME_AGGREGATE_ID] = o->stream;
-	a->parse.fill[NAME_AGGREGATE_TYPE] = o->aggregate_type;
-	a->parse.fill[NAME_SOURCE] = o->source;
-	a->parse.fill[NAME_CORRELATION_ID] = o->correlation;
-	a->parse.fill[NAME_CAUSATION_ID] = o->causation;
+	a->parse.fill[NAME_EVENT_TYPE] = span_text(o->type);
+	a->parse.fill[NAME_AGGREGATE_ID] = span_text(o->stream);
+	a->parse.fill[NAME_AGGREGATE_TYPE] = span_text(o->aggregate_type);
+	a->parse.fill[NAME_SOURCE] = span_text(o->source);
+	a->parse.fill[NAME_CORRELATION_ID] = span_text(o->correlation);
+	a->parse.fill[NAME_CAUSATION_ID] = span_text(o->causation);
 	a->parse.typed_by = o->map != NULL ? "eventType=.path in --map, or --type" : "--type";
 	a->parse.tags = o->tags;
 	a->parse.n_tags = o->n_tags;
@@ -171,7 +171,7 @@ void append_with(struct evs_append *a, int (*with)(void *context, struct kv_txn 
 	a->rules.with_context = context;
 }
 
-void append_cause(struct evs_append *a, const char *correlation, const char *causation)
+void append_cause(struct evs_append *a, struct span correlation, struct span causation)
 {
 	a->parse.fill[NAME_CORRELATION_ID] = correlation;
 	a->parse.fill[NAME_CAUSATION_ID] = causation;

@@ -342,12 +342,12 @@ static void what_lacks_is_filled(void **state)
 	struct evs_error err;
 
 	(void)state;
-	m.rules.fill[NAME_EVENT_TYPE] = "T";
-	m.rules.fill[NAME_AGGREGATE_ID] = "S";
-	m.rules.fill[NAME_AGGREGATE_TYPE] = "A";
-	m.rules.fill[NAME_SOURCE] = "src";
-	m.rules.fill[NAME_CORRELATION_ID] = "co";
-	m.rules.fill[NAME_CAUSATION_ID] = "ca";
+	m.rules.fill[NAME_EVENT_TYPE] = span_text("T");
+	m.rules.fill[NAME_AGGREGATE_ID] = span_text("S");
+	m.rules.fill[NAME_AGGREGATE_TYPE] = span_text("A");
+	m.rules.fill[NAME_SOURCE] = span_text("src");
+	m.rules.fill[NAME_CORRELATION_ID] = span_text("co");
+	m.rules.fill[NAME_CAUSATION_ID] = span_text("ca");
 	maker_begin(&m);
 	for (size_t i = 0; i < COUNT(rows); i++) {
 		CHECK(maker_text(&m, rows[i].line, strlen(rows[i].line), &text, &err) == EVS_OK, "%s", err.message);
@@ -364,7 +364,7 @@ static void fills_are_checked_too(void **state)
 	struct evs_error err;
 
 	(void)state;
-	m.rules.fill[NAME_EVENT_TYPE] = "";
+	m.rules.fill[NAME_EVENT_TYPE] = span_text("");
 	maker_begin(&m);
 	assert_int_equal(maker_text(&m, "{}", 2, &text, &err), EVS_BAD_EVENT);
 	assert_non_null(strstr(err.message, "'eventType' is empty"));

@@ -70,27 +70,6 @@ static void keeps_order(void **state)
 	}
 }
 
-static void waits_for_any(void **state)
-{
-	int id;
-	void *workers[] = {&id, &id};
-	struct pool *p = pool_new(2, workers);
-	struct work *w = new_work(100, 9);
-
-	(void)state;
-	pool_wait_any(p); /* nothing to wait for */
-	for (size_t i = 0; i < 100; i++)
-		pool_submit(p, i % 2, &w[i].task);
-	for (size_t taken = 0; taken < 100;) {
-		pool_wait_any(p);
-		struct task *a = pool_take(p, 0, false), *b = pool_take(p, 1, false);
-		CHECK(a != NULL || b != NULL, "pool_wait_any came back with nothing done");
-		taken += (size_t)(a != NULL) + (size_t)(b != NULL);
-	}
-	pool_free(p);
-	free(w);
-}
-
 static atomic_bool hold;
 
 static void held(struct task *task, void *worker)
@@ -138,7 +117,6 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(keeps_order),
-		cmocka_unit_test(waits_for_any),
 		cmocka_unit_test(later_stage_first),
 		cmocka_unit_test(knows_cores),
 	};

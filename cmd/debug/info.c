@@ -11,7 +11,7 @@
 #include "base/error.h"
 #include "base/spawn.h"
 #include "common/child.h"
-#include "common/debug_inside.h"
+#include "debug/inside.h"
 #include "common/output.h"
 #include "common/signals.h"
 #include "common/summary.h"

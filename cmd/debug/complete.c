@@ -1,7 +1,7 @@
 /* The debugger: what Tab offers. */
 #include <stdlib.h>
 
-#include "common/debug_inside.h"
+#include "debug/inside.h"
 #include "event/path.h"
 #include "event/render.h"
 

@@ -3,7 +3,7 @@
 #include <stdlib.h>
 
 #include "base/error.h"
-#include "common/debug_inside.h"
+#include "debug/inside.h"
 #include "common/output.h"
 #include "common/pick.h"
 #include "event/render.h"

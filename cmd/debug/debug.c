@@ -1,5 +1,5 @@
 /* The debugger: its commands are read from a terminal, or from a script. */
-#include "common/debug.h"
+#include "debug/debug.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -11,7 +11,7 @@
 
 #include "base/error.h"
 #include "base/watch.h"
-#include "common/debug_inside.h"
+#include "debug/inside.h"
 #include "common/file.h"
 #include "common/message.h"
 #include "common/output.h"

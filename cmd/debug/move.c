@@ -5,7 +5,7 @@
 
 #include "base/error.h"
 #include "base/moment.h"
-#include "common/debug_inside.h"
+#include "debug/inside.h"
 #include "common/output.h"
 #include "common/signals.h"
 

@@ -2,7 +2,7 @@
 #ifndef EVS_CMD_DEBUG_INSIDE_H
 #define EVS_CMD_DEBUG_INSIDE_H
 
-#include "common/debug.h"
+#include "debug/debug.h"
 #include "common/line.h"
 #include "replay/session.h"
 

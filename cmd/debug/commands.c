@@ -1,7 +1,7 @@
 /* The debugger: the table of its commands, from which they are found, completed and explained. */
 #include "base/error.h"
 #include "base/nearest.h"
-#include "common/debug_inside.h"
+#include "debug/inside.h"
 #include "common/output.h"
 #include "common/text.h"
 
