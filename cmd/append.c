@@ -9,6 +9,7 @@
 #include "common/fill.h"
 #include "common/memory.h"
 #include "common/message.h"
+#include "common/open.h"
 #include "common/output.h"
 #include "common/progress.h"
 #include "common/receipt.h"
@@ -284,7 +285,7 @@ static int cmd_append(int argc, char **argv)
 		status = STATUS_FAILED;
 	else if (evs_append_check(&args.append, &err) != EVS_OK)
 		status = message_failure(given.list[0], &err);
-	else if (evs_open(given.list[0], args.no_create ? EVS_WRITE : EVS_CREATE, &store, &err) != EVS_OK)
+	else if (open_store(given.list[0], args.no_create ? EVS_WRITE : EVS_CREATE, &store, &err) != EVS_OK)
 		status = message_failure(given.list[0], &err);
 	else
 		status = run_append(&args, store, given.list[0], given.list + 1, given.n - 1);

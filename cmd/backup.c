@@ -8,6 +8,7 @@
 
 #include "base/error.h"
 #include "common/message.h"
+#include "common/open.h"
 #include "common/output.h"
 #include "common/signals.h"
 #include "evs.h"
@@ -230,7 +231,7 @@ static int cmd_backup(int argc, char **argv)
 	if (!options_parse(&tool_backup, argc, argv, &args, &given, &status))
 		return status;
 	signals_exit();
-	if (evs_open(given.list[0], EVS_READ, &store, &err) != EVS_OK)
+	if (open_store(given.list[0], EVS_READ, &store, &err) != EVS_OK)
 		return message_failure(given.list[0], &err);
 	if (strcmp(given.list[1], "-") == 0)
 		status = backup_to_output(store, given.list[0]);

@@ -3,6 +3,7 @@
 
 #include "common/event_table.h"
 #include "common/message.h"
+#include "common/open.h"
 #include "common/output.h"
 #include "common/progress.h"
 #include "common/selectors.h"
@@ -164,6 +165,10 @@ static bool check(struct cat_args *args)
 		message_usage("--marker prints JSON: it goes with --format json, pretty, cloudevents or data");
 		return false;
 	}
+	if (args->format == FORMAT_MSGPACK && output_is_terminal()) {
+		message_usage("--format msgpack is not for a terminal; redirect standard output");
+		return false;
+	}
 	return true;
 }
 
@@ -180,7 +185,7 @@ static int cmd_cat(int argc, char **argv)
 		return status;
 	if (!check(&args))
 		status = STATUS_USAGE;
-	else if (evs_open(given.list[0], EVS_READ, &store, &err) != EVS_OK)
+	else if (open_store(given.list[0], EVS_READ, &store, &err) != EVS_OK)
 		status = message_failure(given.list[0], &err);
 	else
 		status = run_cat(&args, store, given.list[0]);

@@ -4,6 +4,7 @@
 
 #include "common/job_setup.h"
 #include "common/message.h"
+#include "common/open.h"
 #include "common/output.h"
 #include "common/selectors.h"
 #include "common/signals.h"
@@ -199,7 +200,7 @@ static int cmd_consume(int argc, char **argv)
 		status = STATUS_USAGE;
 	else if (!put_setup(&setup, &args, &job))
 		status = message_failure(job.path, &(struct evs_error){.status = EVS_NOMEM, .message = "out of memory"});
-	else if (evs_open(job.path, EVS_WRITE, &job.store, &err) != EVS_OK)
+	else if (open_store(job.path, EVS_WRITE, &job.store, &err) != EVS_OK)
 		status = message_failure(job.path, &err);
 	else {
 		fill(&args, &job, &setup);

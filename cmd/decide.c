@@ -7,6 +7,7 @@
 #include "common/child.h"
 #include "common/file.h"
 #include "common/message.h"
+#include "common/open.h"
 #include "common/output.h"
 #include "common/receipt.h"
 #include "common/signals.h"
@@ -155,7 +156,7 @@ static int cmd_decide(int argc, char **argv)
 	status = check(&args) ? STATUS_DONE : STATUS_USAGE;
 	if (status == STATUS_DONE)
 		status = file_read_fold(args.fold, &fold, &args.decide.fold, &args.decide.fold_size, &args.decide.fold_name);
-	if (status == STATUS_DONE && evs_open(given.list[0], EVS_WRITE, &store, &err) != EVS_OK)
+	if (status == STATUS_DONE && open_store(given.list[0], EVS_WRITE, &store, &err) != EVS_OK)
 		status = message_failure(given.list[0], &err);
 	if (status == STATUS_DONE)
 		status = file_read_json(args.command, &command, &args.decide.command, &args.decide.command_size);

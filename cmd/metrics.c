@@ -6,6 +6,7 @@
 #include "common/exposition.h"
 #include "common/file.h"
 #include "common/message.h"
+#include "common/open.h"
 #include "common/output.h"
 #include "common/signals.h"
 #include "evs.h"
@@ -160,7 +161,7 @@ static int cmd_metrics(int argc, char **argv)
 
 	if (!options_parse(&tool_metrics, argc, argv, &args, &given, &status))
 		return status;
-	if (evs_open(given.list[0], EVS_READ, &store, &err) != EVS_OK)
+	if (open_store(given.list[0], EVS_READ, &store, &err) != EVS_OK)
 		status = message_failure(given.list[0], &err);
 	else
 		status = run_metrics(&args, store, given.list[0]);

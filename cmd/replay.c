@@ -2,6 +2,7 @@
 #include <stdlib.h>
 
 #include "common/child.h"
+#include "common/open.h"
 #include "debug/debug.h"
 #include "common/file.h"
 #include "common/message.h"
@@ -332,7 +333,7 @@ static int cmd_replay(int argc, char **argv)
 	status = check(&args, &given) ? STATUS_DONE : STATUS_USAGE;
 	if (status == STATUS_DONE && args.speed == NULL)
 		status = load(&args);
-	if (status == STATUS_DONE && evs_open(given.list[0], EVS_READ, &store, &err) != EVS_OK)
+	if (status == STATUS_DONE && open_store(given.list[0], EVS_READ, &store, &err) != EVS_OK)
 		status = message_failure(given.list[0], &err);
 	else if (status == STATUS_DONE && args.speed != NULL)
 		status = run_play(&args, store, given.list[0], given.n > 1 ? given.list + 1 : NULL);

@@ -6,6 +6,7 @@
 #include "base/id.h"
 #include "common/fill.h"
 #include "common/message.h"
+#include "common/open.h"
 #include "common/output.h"
 #include "common/receipt.h"
 #include "common/send.h"
@@ -161,7 +162,7 @@ static int cmd_reply(int argc, char **argv)
 		args.to = getenv(EVENT_ID);
 	if (args.to == NULL || *args.to == '\0')
 		status = message_usage("--to is missing: the eventId of the request; a handler of evs consume has it in " EVENT_ID);
-	else if (evs_open(given.list[0], EVS_WRITE, &store, &err) != EVS_OK)
+	else if (open_store(given.list[0], EVS_WRITE, &store, &err) != EVS_OK)
 		status = message_failure(given.list[0], &err);
 	else
 		status = run_reply(&args, store, given.list[0]);

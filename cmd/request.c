@@ -8,6 +8,7 @@
 #include "base/moment.h"
 #include "common/fill.h"
 #include "common/message.h"
+#include "common/open.h"
 #include "common/output.h"
 #include "common/send.h"
 #include "common/signals.h"
@@ -172,7 +173,7 @@ static int cmd_request(int argc, char **argv)
 	run.path = given.list[0];
 	if (args.fields.type == NULL)
 		status = message_usage("--type is missing: the eventType of the request");
-	else if (evs_open(run.path, EVS_WRITE, &store, &err) != EVS_OK)
+	else if (open_store(run.path, EVS_WRITE, &store, &err) != EVS_OK)
 		status = message_failure(run.path, &err);
 	else
 		status = run_request(&args, store, &run);

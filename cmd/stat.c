@@ -3,6 +3,7 @@
 
 #include "common/bars.h"
 #include "common/message.h"
+#include "common/open.h"
 #include "common/output.h"
 #include "common/selectors.h"
 #include "common/signals.h"
@@ -130,7 +131,7 @@ static int cmd_stat(int argc, char **argv)
 		return status;
 	if (!selectors_finish(&args.selectors))
 		status = STATUS_USAGE;
-	else if (evs_open(given.list[0], EVS_READ, &store, &err) != EVS_OK)
+	else if (open_store(given.list[0], EVS_READ, &store, &err) != EVS_OK)
 		status = message_failure(given.list[0], &err);
 	else
 		status = run_stat(&args, store, given.list[0]);

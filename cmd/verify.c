@@ -3,6 +3,7 @@
 #include <stdlib.h>
 
 #include "common/message.h"
+#include "common/open.h"
 #include "common/output.h"
 #include "common/progress.h"
 #include "common/signals.h"
@@ -121,7 +122,7 @@ static int cmd_verify(int argc, char **argv)
 	if (!options_parse(&tool_verify, argc, argv, &args, &given, &status))
 		return status;
 	signals_exit();
-	if (evs_open(given.list[0], EVS_READ, &store, &err) != EVS_OK)
+	if (open_store(given.list[0], EVS_READ, &store, &err) != EVS_OK)
 		return message_failure(given.list[0], &err);
 	status = look(store, &found, &err);
 	if (status == EVS_OK || findings_of(&found) > 0) {

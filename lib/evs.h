@@ -68,6 +68,12 @@ enum evs_open_flags { EVS_READ = 0, EVS_WRITE = 1, EVS_CREATE = 3 };
 int evs_open(const char *path, int flags, struct evs_store **out, struct evs_error *err);
 void evs_close(struct evs_store *store); /* NULL is fine */
 
+/*
+ * 1 where a reader could not write path-lock (a read-only file system, a folder of someone else's), else 0. Such a reader sees the
+ * store as it is when nobody writes; writers do not know of it and may write over what it reads, which it finds damaged then.
+ */
+int evs_is_unlocked(const struct evs_store *store);
+
 /* The position of the newest event, 0 when there is none; in *position. EVS_OK, or as evs_open. */
 int evs_last_position(struct evs_store *store, uint64_t *position, struct evs_error *err);
 

@@ -89,6 +89,7 @@ pid_t child_pipe_output(char *const *argv)
 	pid = start(argv, ends[0], -1, false);
 	if (pid >= 0 && dup2(ends[1], STDOUT_FILENO) < 0)
 		message_print("cannot write to '%s': %s", argv[0], strerror(errno));
+	output_look();
 	close(ends[0]);
 	close(ends[1]);
 	return pid;

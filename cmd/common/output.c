@@ -20,12 +20,19 @@
 static struct {
 	struct buf text;
 	bool closed, stopped, patient;
+	bool terminal, coloured;
 	int failure; /* errno of the first write that failed */
 } output;
 
 void output_begin(void)
 {
 	signal(SIGPIPE, SIG_IGN);
+	output_look();
+}
+
+void output_look(void)
+{
+	output.terminal = isatty(STDOUT_FILENO);
 }
 
 void output_be_patient(void)
@@ -52,10 +59,8 @@ static bool is_over(void)
 	return output.closed || output.stopped || output.failure != 0;
 }
 
-int output_write(const void *data, size_t size)
+static int write_all(const char *p, size_t size)
 {
-	const char *p = data;
-
 	while (size > 0 && !is_over()) {
 		ssize_t n = write(STDOUT_FILENO, p, size);
 
@@ -69,6 +74,37 @@ int output_write(const void *data, size_t size)
 		if (size > 0 && signals_caught != 0 && (!output.patient || signals_reminders > 0))
 			output.stopped = true;
 	}
+	return is_over() ? -1 : 0;
+}
+
+/*
+ * Text for a terminal, without what would control it: DEL, the C1 controls (ECMA-48), and C0's but for tab and newline; JSON has
+ * these in strings alone, where the escape that is shown means the same. What colours the text is the tool's own.
+ */
+static void put_shown(struct buf *out, const uint8_t *text, size_t size)
+{
+	for (size_t i = 0; i < size; i++) {
+		bool c1 = text[i] == 0xc2 && i + 1 < size && text[i + 1] >= 0x80 && text[i + 1] < 0xa0;
+		if (c1)
+			i++;
+		if (c1 || text[i] == 0x7f || (text[i] < 0x20 && text[i] != '\t' && text[i] != '\n' && !(text[i] == 0x1b && output.coloured)))
+			buf_printf(out, "\\u%04x", text[i]);
+		else
+			buf_byte(out, text[i]);
+	}
+}
+
+int output_write(const void *data, size_t size)
+{
+	struct buf shown = {0};
+
+	if (!output.terminal)
+		return write_all(data, size);
+	put_shown(&shown, data, size);
+	if (shown.failed && output.failure == 0)
+		output.failure = ENOMEM;
+	write_all((const char *)shown.data, shown.size);
+	buf_free(&shown);
 	return is_over() ? -1 : 0;
 }
 
@@ -162,14 +198,15 @@ int output_finish(int status)
 
 bool output_is_terminal(void)
 {
-	return isatty(STDOUT_FILENO);
+	return output.terminal;
 }
 
 bool output_colour(void)
 {
 	const char *no_color = getenv("NO_COLOR"), *term = getenv("TERM");
 
-	return output_is_terminal() && (no_color == NULL || *no_color == '\0') && term != NULL && strcmp(term, "dumb") != 0;
+	output.coloured = output.terminal && (no_color == NULL || *no_color == '\0') && term != NULL && strcmp(term, "dumb") != 0;
+	return output.coloured;
 }
 
 unsigned output_columns(void)

@@ -1,5 +1,5 @@
 /*
- * Standard output: whole writes, checked once at the end. A closed pipe is a quiet end; anything else that
+ * Standard output: whole writes of text, checked once at the end. A closed pipe is a quiet end; anything else that
  * keeps a byte from being written fails the run.
  */
 #ifndef EVS_CMD_OUTPUT_H
@@ -13,13 +13,16 @@
 /* Call first: SIGPIPE becomes an error of write. */
 void output_begin(void);
 
+/* Standard output has become another file. */
+void output_look(void);
+
 /*
  * From now on a reader has a second to take what is being written when a signal comes. Without this a signal ends
  * the write at once.
  */
 void output_be_patient(void);
 
-/* Write everything. -1: it failed, the reader closed the pipe, or a signal came; then all further writes fail too. */
+/* Write everything; on a terminal control characters are shown, not obeyed. -1: it failed, the reader closed the pipe, or a signal came; then all further writes fail too. */
 int output_write(const void *data, size_t size);
 
 /* Text to write with output_flush; append to it at will. */
@@ -45,7 +48,7 @@ int output_finish(int status);
 
 bool output_is_terminal(void);
 
-/* Whether to use colours: on a terminal that has them, unless NO_COLOR is set. */
+/* Whether to use colours: on a terminal that has them, unless NO_COLOR is set. Who asks escapes what is not his own. */
 bool output_colour(void);
 
 /* The terminal's width; 0 where it is no terminal. */

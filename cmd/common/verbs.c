@@ -1,3 +1,4 @@
+#include "common/open.h"
 #include "common/verbs.h"
 
 #include <string.h>
@@ -122,7 +123,7 @@ int verbs_run(const struct tool *tool, int argc, char **argv, void *args)
 		return status;
 	verb = given.verb;
 	status = verb->prepare == NULL ? STATUS_DONE : verb->prepare(args, &given);
-	if (status == STATUS_DONE && evs_open(given.list[0], verb->flags, &store, &err) != EVS_OK)
+	if (status == STATUS_DONE && open_store(given.list[0], verb->flags, &store, &err) != EVS_OK)
 		status = message_failure(given.list[0], &err);
 	else if (status == STATUS_DONE)
 		status = verb->run(args, store, &given);

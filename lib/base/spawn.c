@@ -32,7 +32,7 @@ static int set_files(posix_spawn_file_actions_t *files, const struct spawn_optio
 	for (int to = STDIN_FILENO; to <= STDERR_FILENO && failure == 0; to++)
 		if (from[to] >= 0)
 			failure = posix_spawn_file_actions_adddup2(files, from[to], to);
-	return failure == 0 && o->close ? close_others(files) : failure;
+	return failure == 0 ? close_others(files) : failure;
 }
 
 int spawn_command(const struct spawn_options *o, pid_t *pid)

@@ -10,7 +10,6 @@ struct spawn_options {
 	char *const *environment; /* NULL: the caller's */
 	int in, out, error;       /* what it has for these; -1: the caller's */
 	bool group;               /* in a process group of its own */
-	bool close;               /* with none of the caller's other descriptors, also those that are not closed by exec */
 };
 
 /* Start a command; SIGPIPE, which callers ignore, ends it, and no signal is blocked. 0 with *pid, or an errno. */

@@ -110,7 +110,7 @@ uint64_t exec_hash(const char *command)
 static int run(struct exec *x, int in, int out)
 {
 	char *const argv[] = {(char[]){"/bin/sh"}, (char[]){"-c"}, x->command, NULL};
-	const struct spawn_options options = {.argv = argv, .in = in, .out = out, .error = -1, .group = true, .close = true};
+	const struct spawn_options options = {.argv = argv, .in = in, .out = out, .error = -1, .group = true};
 	int failure = spawn_command(&options, &x->pid);
 
 	if (failure != 0)

@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <libgen.h>
 #include <lmdb.h>
 #include <stdlib.h>
 #include <string.h>
@@ -34,6 +35,7 @@ struct kv {
 	int fd;
 	size_t page_size;
 	uintptr_t map; /* where the file is in memory */
+	bool unlocked;
 	MDB_dbi tables[KV_TABLES];
 };
 
@@ -116,6 +118,20 @@ static int open_env(struct kv *kv, const char *path, unsigned flags)
 	}
 	errno = 0; /* of a size that was too much */
 	return rc;
+}
+
+/* Whether a reader cannot write itself down in the lock file: on a read-only file system, or in another user's folder. */
+static bool cannot_lock(const char *path)
+{
+	struct buf name = {0};
+	bool cannot = false;
+
+	buf_printf(&name, "%s-lock", path);
+	buf_byte(&name, 0);
+	if (!name.failed && faccessat(AT_FDCWD, (const char *)name.data, R_OK | W_OK, AT_EACCESS) != 0)
+		cannot = errno != ENOENT || faccessat(AT_FDCWD, dirname((char *)name.data), W_OK | X_OK, AT_EACCESS) != 0;
+	buf_free(&name);
+	return cannot;
 }
 
 static int get_first(struct kv *kv, MDB_txn *txn, const struct kv_record *first)
@@ -250,7 +266,8 @@ int kv_open(const char *path, enum kv_mode mode, const struct kv_record *first, 
 	if (status != EVS_OK)
 		goto failed;
 	create = found != PAGES_STORE;
-	rc = open_env(kv, path, mode == KV_READ ? MDB_RDONLY : 0);
+	kv->unlocked = mode == KV_READ && cannot_lock(path);
+	rc = open_env(kv, path, kv->unlocked ? MDB_RDONLY | MDB_NOLOCK : mode == KV_READ ? MDB_RDONLY : 0);
 	if (rc != 0) {
 		status = fail(err, rc, create ? "create the store" : "open the store, or the -lock file beside it");
 		goto failed;
@@ -271,6 +288,11 @@ int kv_open(const char *path, enum kv_mode mode, const struct kv_record *first, 
 failed:
 	kv_close(kv);
 	return status;
+}
+
+bool kv_is_unlocked(const struct kv *kv)
+{
+	return kv->unlocked;
 }
 
 void kv_close(struct kv *kv)

@@ -47,6 +47,9 @@ int kv_open(const char *path, enum kv_mode mode, const struct kv_record *first, 
             struct evs_error *err);
 void kv_close(struct kv *kv);
 
+/* KV_READ where the lock file cannot be written: writers do not know of this reader, and may write over what it reads. */
+bool kv_is_unlocked(const struct kv *kv);
+
 /* A writing transaction waits for the one before it, in any process. */
 int kv_begin(struct kv *kv, bool write, struct kv_txn **out, struct evs_error *err);
 

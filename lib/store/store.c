@@ -276,6 +276,11 @@ void evs_close(struct evs_store *s)
 	free(s);
 }
 
+int evs_is_unlocked(const struct evs_store *store)
+{
+	return kv_is_unlocked(store->kv);
+}
+
 int evs_last_position(struct evs_store *store, uint64_t *position, struct evs_error *err)
 {
 	struct store_state state;
