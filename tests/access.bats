@@ -69,7 +69,7 @@ unlocked='a.evs-lock cannot be written, so no writer knows of this reader: what 
 @test "commands have no files but the three they are given" {
 	events 2 a s | quiet evs append a.evs
 	echo 'on "a" { n += 1 }' >n.fold
-	files='ls -l /proc/$$/fd | sed 1d | awk "{ print \$9 }" | paste -sd" "'
+	files='ls -m /proc/$$/fd'
 	exec 9>>inherited
 	for how in '' '--batch 2'; do
 		ran 0 evs consume a.evs "g$how" $how -- sh -c "cat >/dev/null; $files >>seen"
@@ -80,7 +80,7 @@ unlocked='a.evs-lock cannot be written, so no writer knows of this reader: what 
 	ran 4 evs consume a.evs dead --max-retries 0 -- false
 	ran 0 evs dlq a.evs retry --all -- sh -c "cat >/dev/null; $files >>seen"
 	exec 9>&-
-	is "$(sort -u seen)" '0 1 2'
+	is "$(sort -u seen)" '0, 1, 2'
 	[ "$(wc -l <seen)" -ge 8 ] || fail "too few commands ran: $(wc -l <seen)"
 }
 
