@@ -69,16 +69,16 @@ unlocked='a.evs-lock cannot be written, so no writer knows of this reader: what 
 @test "commands have no files but the three they are given" {
 	events 2 a s | quiet evs append a.evs
 	echo 'on "a" { n += 1 }' >n.fold
-	files='ls -m /proc/$$/fd'
+	files='(exec >>seen; ls -m /proc/$$/fd)' # a shell keeps what it redirects for a command of its own
 	exec 9>>inherited
 	for how in '' '--batch 2'; do
-		ran 0 evs consume a.evs "g$how" $how -- sh -c "cat >/dev/null; $files >>seen"
+		ran 0 evs consume a.evs "g$how" $how -- sh -c "cat >/dev/null; $files"
 	done
-	ran 0 evs consume a.evs lines --lines -- sh -c "$files >>seen; sed -u s/.*/ok/"
-	ran 0 evs replay a.evs --exec "sh -c '$files >>seen; cat'" --stream s
-	ran 0 evs decide a.evs --stream s --fold n.fold -- sh -c "cat >/dev/null; $files >>seen"
+	ran 0 evs consume a.evs lines --lines -- sh -c "$files; sed -u s/.*/ok/"
+	ran 0 evs replay a.evs --exec "sh -c '$files; cat'" --stream s
+	ran 0 evs decide a.evs --stream s --fold n.fold -- sh -c "cat >/dev/null; $files"
 	ran 4 evs consume a.evs dead --max-retries 0 -- false
-	ran 0 evs dlq a.evs retry --all -- sh -c "cat >/dev/null; $files >>seen"
+	ran 0 evs dlq a.evs retry --all -- sh -c "cat >/dev/null; $files"
 	exec 9>&-
 	is "$(sort -u seen)" '0, 1, 2'
 	[ "$(wc -l <seen)" -ge 8 ] || fail "too few commands ran: $(wc -l <seen)"
