@@ -85,8 +85,7 @@ static int fail(struct evs_error *err, int rc, const char *doing)
 	case MDB_MAP_FULL:
 		return error_set(err, EVS_FULL, 0, "cannot %s: the store has reached its greatest size", doing);
 	case MDB_READERS_FULL:
-		return error_set(err, EVS_BUSY, 0, "cannot %s: %d readers are at work on it already; try again when one is done", doing,
-		                 READERS_MAX);
+		return error_set(err, EVS_BUSY, 0, "cannot %s: as many readers are at work on it as there can be; try again when one is done", doing);
 	case MDB_MAP_RESIZED:
 		return error_set(err, EVS_NOMEM, 0, "cannot %s: the store is larger than this process's address space", doing);
 	default:
