@@ -268,6 +268,16 @@ static int check_lines(struct evs_consume *c, const char *lines, size_t size, bo
 	return error_set(err, status, 0, "line %llu of what it printed is no event: %.400s", (unsigned long long)line, why.message);
 }
 
+/* One that waited is handled. What it emits can still be refused, so that the next of its stream waits for the commit then. */
+static void note_handled(struct evs_consume *c, const struct item *item)
+{
+	struct waiting *w = waits_find(&c->waits, item->slot, item->position);
+
+	if (w != NULL)
+		w->done = item->text_size == 0;
+	waits_look(&c->waits);
+}
+
 int evs_consume_done(struct evs_consume *c, uint64_t ticket, int64_t took_us, const char *lines, size_t size, struct evs_error *err)
 {
 	struct item *item = items_of(&c->items, ticket);
@@ -292,7 +302,7 @@ int evs_consume_done(struct evs_consume *c, uint64_t ticket, int64_t took_us, co
 	if (!c->options.together)
 		lane_leave(&c->items, item->stream);
 	if (item->waited)
-		waits_look(&c->waits);
+		note_handled(c, item);
 	if (c->done_ns == 0)
 		c->done_ns = moment_steady_ns();
 	return EVS_OK;

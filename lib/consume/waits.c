@@ -77,13 +77,13 @@ size_t waits_of(const struct waits *w, uint16_t slot)
 	return w->n == 0 ? 0 : place_of(w, slot, UINT64_MAX) - place_of(w, slot, 0);
 }
 
-/* Whether an earlier one of its stream waits too. */
+/* Whether an earlier one of its stream is still to be handled. */
 static bool is_behind(const struct waits *w, size_t at)
 {
 	const struct waiting *one = &w->list[at];
 
 	for (size_t i = place_of(w, one->slot, 0); one->stream != 0 && i < at; i++)
-		if (w->list[i].stream == one->stream)
+		if (w->list[i].stream == one->stream && !w->list[i].done)
 			return true;
 	return false;
 }

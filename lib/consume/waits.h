@@ -12,6 +12,7 @@ struct waiting {
 	uint16_t slot;
 	bool stored; /* it is in KV_WAIT */
 	bool taken;  /* it is in hand, or done with but not committed */
+	bool done;   /* handled, but not committed: it keeps no other of its stream waiting */
 };
 
 /* Zeroed memory is an empty list. Sorted by slot and position. */
