@@ -135,6 +135,10 @@ bench: all $(BENCHES) ## measure evs and its peers on the same events, print rat
 bench-peers: ## install the peers that Debian packages
 	@tests/bench/peers
 
+.PHONY: pictures
+pictures: all ## draw the README's pictures from real sessions; needs tmux
+	@man/pictures/make
+
 .PHONY: units fuzzers
 units: $(UNITS)
 # Fuzz targets need clang; each also runs its corpus.

@@ -162,3 +162,13 @@ play() {
 		done
 	done
 }
+
+@test "the README's pictures are what a terminal shows" {
+	command -v tmux >/dev/null || skip 'no tmux here'
+	ran 0 "$ROOT/man/pictures/make" .
+	for picture in *.svg; do
+		cmp "$picture" "$ROOT/man/pictures/$picture"
+		grep -q "(man/pictures/$picture)" "$ROOT/README.md" || fail "the README does not show $picture"
+	done
+	[ -e trace.svg ]
+}
