@@ -116,6 +116,11 @@ struct run_dump {
 };
 
 int run_dump(const struct run *r, struct run_dump *out);
+
+/* Add what one bucket holds, positions moved by shift. The same. */
+int run_dump_events(const struct run *r, uint64_t bucket, uint32_t shift, struct run_dump *d);
+int run_dump_terms(const struct run *r, uint64_t bucket, uint32_t shift, struct run_dump *d);
+int run_dump_streams(const struct run *r, uint64_t bucket, struct run_dump *d);
 void run_dump_free(struct run_dump *d);
 
 /* The bits of a hash that a run keeps. */
