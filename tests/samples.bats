@@ -159,7 +159,7 @@ exit 3"
 	times 1 '{"degrees":20.5}'
 	times 2 '{"degrees":21.5}'
 	times 1 '{"seq":4,"degrees":21.5}'
-	times 1 '4 is too early'
+	is "$(grep 'is too early$' <<<"$output")" '4 is too early'
 	times 1 '1 2 3'
 	times 1 '1 2 3 4'
 	err_is ''
@@ -230,6 +230,7 @@ exit 3"
 
 @test "correlation: one order through everything, down and up, and into another store" {
 	sample correlation
+	out_has $'\n5\n1\n1\n0\n'
 	is "$(grep -c '^[1-9] t-[12] ' <<<"$output")" 9
 	out_has $'--correlation t-2 --fields .position,.eventType
 {"position":2,"eventType":"order.placed"}
