@@ -352,6 +352,8 @@ without 2'
 		'{"total":30,"status":"shipped","paid":30,"lines":{"X1":{"qty":5}}}' 'no change')"
 	refused "script:2: there is no event at position '9'" 'n
 without 9'
+	refused 'script:2: event 5 comes after this one: goto a later event first' 'n
+without 5'
 	refused 'script:2: without which events? write positions: without 17, or without 17,20' 'n
 without'
 }

@@ -256,6 +256,8 @@ static int parse_positions(struct debug *d, const char *args, struct positions *
 		text[size] = '\0';
 		if (!debug_count(text, 0, &position) || position > session_last(d->session))
 			return error_set(err, EVS_USAGE, 0, "there is no event at position '%s'", text);
+		if (position > session_position(d->session))
+			return error_set(err, EVS_USAGE, 0, "event %s comes after this one: goto a later event first", text);
 		if (!array_grow(&p->list, &p->cap, p->n, sizeof *p->list))
 			return error_nomem(err);
 		at = positions_from(p, position);
