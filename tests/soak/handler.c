@@ -34,6 +34,11 @@ static bool chance(int n)
 	return rand() / 7 % n == 0;
 }
 
+static void sleep_ms(long ms)
+{
+	nanosleep(&(struct timespec){.tv_nsec = ms * 1000000}, NULL);
+}
+
 /* The text of a field, as far as its closing quote; empty: there is none. */
 static void field(const char *line, const char *name, char out[256])
 {
@@ -70,7 +75,7 @@ static int handle(const char *line, const char *emit)
 	lock_stream(stream, F_WRLCK, position);
 	note("begin", position);
 	if (chance(8))
-		nanosleep(&(struct timespec){.tv_nsec = 2000000}, NULL);
+		sleep_ms(emit != NULL && chance(5) ? 100 : 2);
 	if (position % HOPELESS_EVERY == 0)
 		status = HOPELESS;
 	else if (chance(40))
