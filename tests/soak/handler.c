@@ -75,7 +75,7 @@ static int handle(const char *line, const char *emit)
 	lock_stream(stream, F_WRLCK, position);
 	note("begin", position);
 	if (chance(8))
-		sleep_ms(emit != NULL && chance(5) ? 100 : 2);
+		sleep_ms(emit != NULL && chance(25) ? 500 : 2);
 	if (position % HOPELESS_EVERY == 0)
 		status = HOPELESS;
 	else if (chance(40))
