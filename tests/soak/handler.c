@@ -63,7 +63,7 @@ static void lock_stream(const char *stream, short type, unsigned long position)
 }
 
 /* Work on an event. Returns what is to be done with it: 0, RETRY or HOPELESS. */
-static int handle(const char *line, const char *emit)
+static int handle(const char *line, bool lines, const char *emit)
 {
 	const char *at = strstr(line, "\"position\":");
 	unsigned long position = at == NULL ? 0 : strtoul(at + strlen("\"position\":"), NULL, 10);
@@ -74,11 +74,11 @@ static int handle(const char *line, const char *emit)
 	field(line, "\"eventId\":\"", id);
 	lock_stream(stream, F_WRLCK, position);
 	note("begin", position);
-	if (chance(8))
+	if (chance(lines ? 100 : 8))
 		sleep_ms(emit != NULL && chance(25) ? 500 : 2);
 	if (position % HOPELESS_EVERY == 0)
 		status = HOPELESS;
-	else if (chance(40))
+	else if (chance(lines ? 1000 : 40))
 		status = RETRY;
 	else if (emit != NULL)
 		printf("{\"eventType\":\"%s\",\"aggregateId\":\"%s-%s\",\"causationId\":\"%s\"}\n", emit, emit, stream, id);
@@ -99,7 +99,7 @@ int main(int argc, char **argv)
 		return 1;
 	srand((unsigned)getpid());
 	while (status == 0 && getline(&line, &size, stdin) > 0) {
-		status = handle(line, emit);
+		status = handle(line, lines, emit);
 		if (!lines)
 			continue;
 		field(line, "\"aggregateId\":\"", stream);
