@@ -20,7 +20,7 @@ soak() {
 }
 
 @test "whatever is killed when, nothing that was acknowledged is lost, and everything is done once" {
-	soak storm 6 80
+	soak storm 6 60
 }
 
 @test "histories that are not linearizable are refused, each for its reason" {
