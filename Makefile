@@ -44,6 +44,7 @@ CMD_OBJ  := $(CMD_SRC:%.c=$(BUILD)/obj/%.o)
 UNITS    := $(UNIT_SRC:tests/unit/%.c=$(BUILD)/unit/%)
 FUZZERS  := $(FUZZ_SRC:tests/fuzz/%.c=$(BUILD)/fuzz/%)
 CRASH    := $(BUILD)/crash/shim.so $(addprefix $(BUILD)/crash/,record replay errors)
+SOAK     := $(addprefix $(BUILD)/soak/,client handler)
 BENCHES  := $(patsubst tests/bench/%.c,$(BUILD)/bench/%,$(sort $(wildcard tests/bench/*.c)))
 BATS     := $(sort $(wildcard tests/*.bats))
 MANUALS  := $(sort $(wildcard man/*.[1357]))
@@ -105,6 +106,13 @@ $(BUILD)/crash/record: tests/crash/record.c tests/crash/log.h
 $(BUILD)/crash/%: tests/crash/%.c tests/crash/disk.c tests/crash/state.c $(wildcard tests/crash/*.h) $(BUILD)/libevs.a $(BUILD)/flags
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(filter-out -MMD -MP,$(ALL_CFLAGS)) -o $@ $(filter %.c,$^) $(BUILD)/libevs.a $(TOOL_LIBS)
+
+# Processes that race and are killed: tests/soak/README.md.
+.PHONY: soak
+soak: $(BUILD)/bin/evs $(SOAK)
+$(BUILD)/soak/%: tests/soak/%.c $(BUILD)/libevs.a $(BUILD)/flags
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(filter-out -MMD -MP,$(ALL_CFLAGS)) -o $@ $< $(BUILD)/libevs.a $(TOOL_LIBS)
 
 .PHONY: deps
 deps: ## install what building and testing needs (Debian, Ubuntu)

@@ -33,3 +33,23 @@ survives() {
 @test "a call that fails is said, the store stays whole, and the next run does what is left" {
 	survives errors new append emit project backup
 }
+
+@test "a group that emits for several events at once does so once, also where a member is killed in its commit" {
+	local n status counts emit='while read -r line; do id=${line#*\"eventId\":\"}; echo "{\"eventType\":\"made\",\"causationId\":\"${id%%\"*}\"}"; done'
+	for n in $(seq 12); do
+		rm -f a.evs a.evs-lock
+		events 6 t | quiet evs append a.evs
+		# While another has the store open, nobody looks anew at which commit is the last.
+		"$EVS_BIN/evs" cat -f a.evs --marker >reached 2>/dev/null 3>&- &
+		wait_for lines_in reached 7
+		: >log
+		status=0
+		CRASH_ROOT=$PWD CRASH_LOG=$PWD/log CRASH_FAIL=write:$n:-1 LD_PRELOAD=$BUILD/crash/shim.so \
+			"$EVS_BIN/evs" consume a.evs g --type t --batch 2 --limit 2 --emit -- sh -c "$emit" || status=$?
+		[ "$status" = 137 ] || break
+		consume 0 g --type t --batch 4 --emit -- sh -c "$emit"
+		is "$(evs cat a.evs --type made | jq -r .causationId | sort | paste -sd' ')" 't-1 t-2 t-3 t-4 t-5 t-6'
+		kill $!
+	done
+	[ "$n" -gt 3 ] || fail "no commit was reached"
+}

@@ -89,6 +89,25 @@ int scan_look(struct evs_consume *c, struct evs_error *err)
 
 /* ---- slots ---- */
 
+/*
+ * Look at what the store says of slots that were just taken. A member that was killed in its commit may have made it, and yet
+ * readers see that only when the next writer has put the lock file right: be that writer where what is emitted belongs to
+ * several events. Of a single one settle_commit finds it out in time.
+ */
+static int look_at_taken(struct evs_consume *c, struct evs_error *err)
+{
+	struct store_state state;
+	struct kv_txn *txn;
+	int status;
+
+	if (c->options.emits && c->options.together) {
+		if ((status = store_begin(c->store, true, &txn, &state, err)) != EVS_OK)
+			return status;
+		kv_abort(txn);
+	}
+	return scan_look(c, err);
+}
+
 /* A slot is this member's from now on; what the store says of it must have been looked at since. */
 static void hold(struct evs_consume *c, unsigned i, bool covered)
 {
@@ -105,7 +124,7 @@ int scan_take_all(struct evs_consume *c, struct evs_error *err)
 
 	if (c->lone || member_has_others(&c->member) || !member_take(&c->member, 0, GROUP_SLOTS))
 		return EVS_OK;
-	status = scan_look(c, err);
+	status = look_at_taken(c, err);
 	if (status != EVS_OK)
 		return status;
 	for (unsigned i = 0; i < GROUP_SLOTS; i++)
@@ -132,7 +151,7 @@ static int take_slot(struct evs_consume *c, unsigned i, uint64_t position, bool 
 		c->passed = true;
 		return EVS_OK;
 	}
-	status = scan_look(c, err);
+	status = look_at_taken(c, err);
 	if (status == EVS_OK && c->positions[i] >= s->skipped && c->positions[i] >= c->scan_from) {
 		hold(c, i, true);
 		*had = c->positions[i] < position;
@@ -154,7 +173,7 @@ int scan_take_rest(struct evs_consume *c, struct evs_error *err)
 		struct slot *s = &c->slots[i];
 		new[i] = !s->held && !s->busy && s->skipped == 0 && member_take(&c->member, i, 1);
 	}
-	status = scan_look(c, err);
+	status = look_at_taken(c, err);
 	for (unsigned i = 0; i < GROUP_SLOTS; i++)
 		if (new[i] && (status != EVS_OK || c->positions[i] < c->scan_from))
 			member_release(&c->member, i, 1);

@@ -1,0 +1,34 @@
+# Processes that race and are killed: tests/soak. Short here; minutes of it with EVS_TEST_LONG.
+load helper
+
+export EVS_BIN BUILD=${EVS_BIN%/bin}
+SOAK=$ROOT/tests/soak
+
+setup_file() {
+	[ -x "$BUILD/soak/client" ] || { echo 'make soak builds what this needs' >&2; false; }
+}
+
+# soak PROGRAM SHORT LONG: it finds nothing in so many seconds; what it counted is shown. SEED leaves other things to chance.
+soak() {
+	local seconds=${EVS_TEST_LONG:+$3}
+	ran 0 "$SOAK/$1" "${seconds:-$2}" "${SEED:-1}"
+	sed 's/^/# /' <<<"$output" >&3
+}
+
+@test "a history of appends, conditions and reads by racing clients is linearizable" {
+	soak race 5 60
+}
+
+@test "whatever is killed when, nothing that was acknowledged is lost, and everything is done once" {
+	soak storm 6 60
+}
+
+@test "histories that are not linearizable are refused, each for its reason" {
+	local history
+	ran 0 "$SOAK/judge" "$SOAK/histories/good"
+	for history in "$SOAK"/histories/*; do
+		[ "${history##*/}" != good ] || continue
+		ran 1 "$SOAK/judge" "$history"
+		out_has "$(sed -n 's/^# found: //p' "$history")"
+	done
+}
