@@ -129,3 +129,26 @@ play() {
 		done
 	done
 }
+
+@test "the web pages: one a manual, an index, and links that lead somewhere" {
+	command -v mandoc >/dev/null || skip 'no mandoc here'
+	ran 0 "$ROOT/man/html" "$PWD/pages" "$ROOT"/man/*.[1-8]
+	err_is ''
+	python3 - <<-'END' >broken
+		import os, re
+		pages = {name: open("pages/" + name).read() for name in os.listdir("pages") if name.endswith(".html")}
+		anchors = {name: set(re.findall(r'id="([^"]*)"', text)) for name, text in pages.items()}
+		listed = set(re.findall(r'href="([^"]*)"', pages["index.html"]))
+		for name, text in pages.items():
+		    if name != "index.html" and name not in listed:
+		        print(name, "is not in the index")
+		    for link in re.findall(r'href="([^"]*)"', text):
+		        page, _, anchor = link.partition("#")
+		        if re.match(r"https://manpages.debian.org/(lib)?evs", link):
+		            print(name, "leads away:", link)
+		        elif not link.startswith("http") and not os.path.exists("pages/" + page) or anchor and anchor not in anchors[page or name]:
+		            print(name, "leads nowhere:", link)
+	END
+	is "$(cat broken)" ''
+	is "$(ls pages | grep -c '[1-8]\.html$')" "$(ls "$ROOT"/man/*.[1-8] | wc -l)"
+}
