@@ -210,7 +210,7 @@ distcheck: dist ## unpack, build, install, test (BATS='NAME...' of tests/) and u
 	@.ci/distcheck $(TARBALL) $(BUILD)/distcheck $(CORES) $(BATS)
 
 deb: ## make Debian packages in build/deb, checked by lintian
-	@.ci/deb $(VERSION) $(BUILD)/deb $(CORES)
+	@.ci/deb $(VERSION) $(abspath $(BUILD)/deb) $(CORES)
 
 .PHONY: clean help
 clean: ## remove what was built
