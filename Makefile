@@ -33,7 +33,8 @@ ARCHIVES   := $(foreach name,lmdb zstd gmp,$(shell $(CC) -print-file-name=lib$(n
 TOOL_LIBS  := $(filter /%,$(ARCHIVES)) $(LIBS) -ldl
 # readline is not linked: the one tool that is for a terminal loads it when it is on one (cmd/common/line.c).
 
-ALL_CFLAGS = -std=c11 -fPIC -D_GNU_SOURCE -Ilib -Icmd -DEVS_BUILD_VERSION='"$(VERSION)"' $(WARNINGS) $(BANNED) -fvisibility=hidden \
+# In CI a warning is an error.
+ALL_CFLAGS = $(if $(filter true,$(CI)),-Werror) -std=c11 -fPIC -D_GNU_SOURCE -Ilib -Icmd -DEVS_BUILD_VERSION='"$(VERSION)"' $(WARNINGS) $(BANNED) -fvisibility=hidden \
              $(CFLAGS) $(if $(SANITIZE),-fsanitize=$(SANITIZE) -fno-sanitize-recover=all -fno-omit-frame-pointer,$(HARDEN)) -MMD -MP
 
 LIB_SRC  := $(sort $(wildcard lib/*/*.c))
@@ -119,7 +120,7 @@ check: deps ## install what is missing, build, run all tests
 	@tests/check
 
 .PHONY: check-long
-check-long: deps ## tests with sanitizers, fuzzers at work, long soaks
+check-long: deps ## tests with sanitizers, fuzzers at work, long soaks, distcheck and deb
 	@$(MAKE) --no-print-directory -j$(CORES) all
 	@tests/check --long
 
@@ -205,11 +206,12 @@ dist: ## make build/evs-VERSION.tar.gz
 	@echo $(TARBALL)
 
 # A few quick files of tests; they run with the programs as installed.
-BATS ?= usage append cat formats stat fold
+BATS ?= usage append cat
 distcheck: dist ## unpack, build, install, test (BATS='NAME...' of tests/) and uninstall what dist made
 	@.ci/distcheck $(TARBALL) $(BUILD)/distcheck $(CORES) $(BATS)
 
 deb: ## make Debian packages in build/deb, checked by lintian
+	@.ci/deps dpkg-dev lintian
 	@.ci/deb $(VERSION) $(abspath $(BUILD)/deb) $(CORES)
 
 .PHONY: clean help

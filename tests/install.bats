@@ -95,12 +95,13 @@ manual_program() {
 	fi
 }
 
-@test "dist has the files that are committed, and the tree of a tarball makes the same" {
-	command -v git >/dev/null && [ -e "$ROOT/.git" ] || skip 'no git here'
+@test "a tarball has the files that are committed, and its tree makes the same one" {
 	version=$(sed -n 's/^VERSION := //p' "$ROOT/Makefile")
 	ran 0 make --no-print-directory -C "$ROOT" dist BUILD="$PWD/one"
 	tar xzf one/evs-$version.tar.gz
-	is "$(cd evs-$version && find . ! -type d | sort)" "$(git -C "$ROOT" ls-tree -r --name-only HEAD | sed 's|^|./|' | sort)"
+	if [ -e "$ROOT/.git" ]; then
+		is "$(files evs-$version)" "$(git -C "$ROOT" ls-tree -r --name-only HEAD | sed 's|^|./|' | sort)"
+	fi
 	ran 0 make --no-print-directory -C evs-$version dist
 	mkdir two
 	tar xzf evs-$version/build/evs-$version.tar.gz -C two

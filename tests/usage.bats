@@ -244,7 +244,9 @@ TOOLS=$(sed -n 's/^TOOLS *:= //p' "$ROOT/Makefile")
 @test "evs help in a pipe is plain text; without man it is mandoc's, without both the help" {
 	ran 0 bash -c 'evs help concepts | cat'
 	out_has 'EVS(7)'
-	[[ $output != *$'\e'* && $output != *$'\b'* ]] || fail 'what is for a terminal'
+	[[ $output != *$'\e'* ]] || fail 'what is for a terminal'
+	# mandoc makes bold letters of backspaces; man takes them away.
+	[[ $output != *$'\b'* ]] || ! command -v man >/dev/null || fail 'what is for a printer'
 	mkdir nothing mandoc
 	ran 0 env PATH="$PWD/nothing" "$EVS_BIN/evs" help cat
 	out_is "$("$EVS_BIN/evs" cat --help)"
