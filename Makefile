@@ -34,8 +34,9 @@ TOOL_LIBS  := $(filter /%,$(ARCHIVES)) $(LIBS) -ldl
 # readline is not linked: the one tool that is for a terminal loads it when it is on one (cmd/common/line.c).
 
 # In CI a warning is an error.
-ALL_CFLAGS = $(if $(filter true,$(CI)),-Werror) -std=c11 -fPIC -D_GNU_SOURCE -Ilib -Icmd -DEVS_BUILD_VERSION='"$(VERSION)"' $(WARNINGS) $(BANNED) -fvisibility=hidden \
-             $(CFLAGS) $(if $(SANITIZE),-fsanitize=$(SANITIZE) -fno-sanitize-recover=all -fno-omit-frame-pointer,$(HARDEN)) -MMD -MP
+ALL_CFLAGS = $(if $(filter true,$(CI)),-Werror) -std=c11 -fPIC -D_GNU_SOURCE -Ilib -Icmd -DEVS_BUILD_VERSION='"$(VERSION)"' \
+             $(WARNINGS) $(BANNED) -fvisibility=hidden $(CFLAGS) \
+             $(if $(SANITIZE),-fsanitize=$(SANITIZE) -fno-sanitize-recover=all -fno-omit-frame-pointer,$(HARDEN)) -MMD -MP
 
 LIB_SRC  := $(sort $(wildcard lib/*/*.c))
 CMD_SRC  := $(sort $(wildcard cmd/*.c cmd/common/*.c cmd/debug/*.c))
