@@ -1,6 +1,7 @@
 # evs: `make help` names the targets.
 
 VERSION := 0.1.0
+SONAME  := libevs.so.0
 TOOLS   := append cat fold stat project snapshot replay decide consume group dlq request reply metrics verify backup
 
 PREFIX     ?= /usr/local
@@ -32,8 +33,10 @@ ARCHIVES   := $(foreach name,lmdb zstd gmp,$(shell $(CC) -print-file-name=lib$(n
 TOOL_LIBS  := $(filter /%,$(ARCHIVES)) $(LIBS) -ldl
 # readline is not linked: the one tool that is for a terminal loads it when it is on one (cmd/common/line.c).
 
-ALL_CFLAGS = -std=c11 -fPIC -D_GNU_SOURCE -Ilib -Icmd -DEVS_BUILD_VERSION='"$(VERSION)"' $(WARNINGS) $(BANNED) -fvisibility=hidden \
-             $(CFLAGS) $(if $(SANITIZE),-fsanitize=$(SANITIZE) -fno-sanitize-recover=all -fno-omit-frame-pointer,$(HARDEN)) -MMD -MP
+# In CI a warning is an error.
+ALL_CFLAGS = $(if $(filter true,$(CI)),-Werror) -std=c11 -fPIC -D_GNU_SOURCE -Ilib -Icmd -DEVS_BUILD_VERSION='"$(VERSION)"' \
+             $(WARNINGS) $(BANNED) -fvisibility=hidden $(CFLAGS) \
+             $(if $(SANITIZE),-fsanitize=$(SANITIZE) -fno-sanitize-recover=all -fno-omit-frame-pointer,$(HARDEN)) -MMD -MP
 
 LIB_SRC  := $(sort $(wildcard lib/*/*.c))
 CMD_SRC  := $(sort $(wildcard cmd/*.c cmd/common/*.c cmd/debug/*.c))
@@ -46,13 +49,13 @@ FUZZERS  := $(FUZZ_SRC:tests/fuzz/%.c=$(BUILD)/fuzz/%)
 CRASH    := $(BUILD)/crash/shim.so $(addprefix $(BUILD)/crash/,record replay errors)
 SOAK     := $(addprefix $(BUILD)/soak/,client handler)
 BENCHES  := $(patsubst tests/bench/%.c,$(BUILD)/bench/%,$(sort $(wildcard tests/bench/*.c)))
-BATS     := $(sort $(wildcard tests/*.bats))
 MANUALS  := $(sort $(wildcard man/*.[1357]))
 PROGRAMS := $(BUILD)/bin/evs $(TOOLS:%=$(BUILD)/bin/evs-%)
+LIBRARY  := libevs.so.$(VERSION)
 
 .DELETE_ON_ERROR:
 .PHONY: all
-all: $(PROGRAMS) $(BUILD)/libevs.so $(BUILD)/evs.pc
+all: $(PROGRAMS) $(BUILD)/$(LIBRARY)
 
 # Everything is made again when the compiler or its flags change.
 $(BUILD)/flags: FORCE
@@ -69,8 +72,9 @@ $(BUILD)/libevs.a: $(LIB_OBJ)
 	@rm -f $@
 	$(Q)ar rcs $@ $^
 
-$(BUILD)/libevs.so: $(LIB_OBJ)
-	$(Q)$(CC) $(CFLAGS) -shared -Wl,-soname,libevs.so.0 $(LINK) $(if $(SANITIZE),-fsanitize=$(SANITIZE)) -o $@ $^ $(LIBS)
+$(BUILD)/$(LIBRARY): $(LIB_OBJ) lib/evs.map
+	$(Q)$(CC) $(CFLAGS) -shared -Wl,-soname,$(SONAME),--version-script=lib/evs.map $(LINK) $(if $(SANITIZE),-fsanitize=$(SANITIZE)) \
+		-o $@ $(LIB_OBJ) $(LIBS)
 
 # All tools are one program (lib/README.md says why); evs-TOOL is a link to it.
 $(BUILD)/bin/evs: $(CMD_OBJ) $(BUILD)/libevs.a
@@ -80,10 +84,6 @@ $(BUILD)/bin/evs: $(CMD_OBJ) $(BUILD)/libevs.a
 
 $(BUILD)/bin/evs-%: $(BUILD)/bin/evs
 	$(Q)ln -sf evs $@
-
-$(BUILD)/evs.pc: lib/evs.pc.in Makefile
-	@mkdir -p $(@D)
-	$(Q)sed 's|@PREFIX@|$(PREFIX)|; s|@LIBDIR@|$(LIBDIR)|; s|@INCLUDEDIR@|$(INCLUDEDIR)|; s|@VERSION@|$(VERSION)|' $< >$@
 
 $(BUILD)/unit/%: tests/unit/%.c $(BUILD)/libevs.a $(BUILD)/flags
 	@mkdir -p $(@D)
@@ -129,7 +129,7 @@ check: deps ## install what is missing, build, run all tests
 	@tests/check
 
 .PHONY: check-long
-check-long: deps ## tests with sanitizers, fuzzers at work, long soaks
+check-long: deps ## tests with sanitizers, fuzzers at work, long soaks, distcheck and deb
 	@$(MAKE) --no-print-directory -j$(CORES) all
 	@tests/check --long
 
@@ -167,28 +167,65 @@ fuzz: fuzzers ## run every fuzz target for SECONDS=60
 		$$f -max_total_time=$(SECONDS) -print_final_stats=0 build/fuzzing/corpus/$$name tests/fuzz/corpus/$$name || exit 1; \
 	done
 
+.PHONY: html
+html: ## the manuals as web pages in build/html
+	@man/html $(BUILD)/html $(MANUALS)
+
+# Shells look for completion by the name of the command; all the names are one file.
+BASH_DIR := $(DATADIR)/bash-completion/completions
+FISH_DIR := $(DATADIR)/fish/vendor_completions.d
+ZSH_DIR  := $(DATADIR)/zsh/site-functions
+define INSTALLED
+$(addprefix $(BINDIR)/,evs $(TOOLS:%=evs-%))
+$(addprefix $(LIBDIR)/,$(LIBRARY) $(SONAME) libevs.so libevs.a pkgconfig/evs.pc)
+$(INCLUDEDIR)/evs.h
+$(foreach m,$(MANUALS),$(MANDIR)/man$(subst .,,$(suffix $m))/$(notdir $m))
+$(BASH_DIR)/evs $(TOOLS:%=$(BASH_DIR)/evs-%)
+$(FISH_DIR)/evs.fish $(TOOLS:%=$(FISH_DIR)/evs-%.fish)
+$(ZSH_DIR)/_evs
+endef
+
 .PHONY: install uninstall
 install: all ## install below DESTDIR and PREFIX
-	install -d $(DESTDIR)$(BINDIR) $(DESTDIR)$(LIBDIR)/pkgconfig $(DESTDIR)$(INCLUDEDIR)
-	install -m 755 $(BUILD)/bin/evs $(DESTDIR)$(BINDIR)/evs
-	for t in $(TOOLS); do ln -sf evs $(DESTDIR)$(BINDIR)/evs-$$t; done
-	install -m 755 $(BUILD)/libevs.so $(DESTDIR)$(LIBDIR)/libevs.so.0
-	ln -sf libevs.so.0 $(DESTDIR)$(LIBDIR)/libevs.so
-	install -m 644 $(BUILD)/libevs.a $(DESTDIR)$(LIBDIR)/libevs.a
-	install -m 644 lib/evs.h $(DESTDIR)$(INCLUDEDIR)/evs.h
-	install -m 644 $(BUILD)/evs.pc $(DESTDIR)$(LIBDIR)/pkgconfig/evs.pc
+	install -D -m 755 $(BUILD)/bin/evs $(DESTDIR)$(BINDIR)/evs
+	for t in $(TOOLS); do ln -sf evs $(DESTDIR)$(BINDIR)/evs-$$t || exit 1; done
+	install -D -m 644 $(BUILD)/$(LIBRARY) $(DESTDIR)$(LIBDIR)/$(LIBRARY)
+	ln -sf $(LIBRARY) $(DESTDIR)$(LIBDIR)/$(SONAME)
+	ln -sf $(SONAME) $(DESTDIR)$(LIBDIR)/libevs.so
+	install -D -m 644 $(BUILD)/libevs.a $(DESTDIR)$(LIBDIR)/libevs.a
+	install -D -m 644 lib/evs.h $(DESTDIR)$(INCLUDEDIR)/evs.h
+	install -d $(DESTDIR)$(LIBDIR)/pkgconfig
+	sed 's|@PREFIX@|$(PREFIX)|; s|@LIBDIR@|$(LIBDIR)|; s|@INCLUDEDIR@|$(INCLUDEDIR)|; s|@VERSION@|$(VERSION)|' lib/evs.pc.in \
+		>$(DESTDIR)$(LIBDIR)/pkgconfig/evs.pc
 	for m in $(MANUALS); do install -D -m 644 $$m $(DESTDIR)$(MANDIR)/man$${m##*.}/$${m##*/} || exit 1; done
-	install -D -m 644 completions/evs.bash $(DESTDIR)$(DATADIR)/bash-completion/completions/evs
-	install -D -m 644 completions/_evs $(DESTDIR)$(DATADIR)/zsh/site-functions/_evs
-	install -D -m 644 completions/evs.fish $(DESTDIR)$(DATADIR)/fish/vendor_completions.d/evs.fish
+	install -D -m 644 completions/evs.bash $(DESTDIR)$(BASH_DIR)/evs
+	install -D -m 644 completions/evs.fish $(DESTDIR)$(FISH_DIR)/evs.fish
+	install -D -m 644 completions/_evs $(DESTDIR)$(ZSH_DIR)/_evs
+	for t in $(TOOLS); do \
+		ln -sf evs $(DESTDIR)$(BASH_DIR)/evs-$$t && ln -sf evs.fish $(DESTDIR)$(FISH_DIR)/evs-$$t.fish || exit 1; \
+	done
 
 uninstall: ## remove what install put there
-	rm -f $(DESTDIR)$(BINDIR)/evs $(TOOLS:%=$(DESTDIR)$(BINDIR)/evs-%)
-	rm -f $(DESTDIR)$(LIBDIR)/libevs.so $(DESTDIR)$(LIBDIR)/libevs.so.0 $(DESTDIR)$(LIBDIR)/libevs.a
-	rm -f $(DESTDIR)$(LIBDIR)/pkgconfig/evs.pc $(DESTDIR)$(INCLUDEDIR)/evs.h
-	for m in $(MANUALS); do rm -f $(DESTDIR)$(MANDIR)/man$${m##*.}/$${m##*/}; done
-	rm -f $(DESTDIR)$(DATADIR)/bash-completion/completions/evs $(DESTDIR)$(DATADIR)/zsh/site-functions/_evs
-	rm -f $(DESTDIR)$(DATADIR)/fish/vendor_completions.d/evs.fish
+	$(Q)rm -f $(addprefix $(DESTDIR),$(INSTALLED))
+
+# The last commit; of an unpacked tarball the files that are there.
+.PHONY: dist distcheck deb
+TARBALL := $(BUILD)/evs-$(VERSION).tar.gz
+dist: ## make build/evs-VERSION.tar.gz
+	@mkdir -p $(BUILD)
+	@if [ -e .git ]; then git archive --prefix=evs-$(VERSION)/ HEAD; \
+	else tar -c --sort=name --owner=0 --group=0 --exclude=./build --exclude='*.evs*' --transform 's|^\.|evs-$(VERSION)|' .; fi | \
+		gzip -9n >$(TARBALL)
+	@echo $(TARBALL)
+
+# A few quick files of tests; they run with the programs as installed.
+BATS ?= usage append cat
+distcheck: dist ## unpack, build, install, test (BATS='NAME...' of tests/) and uninstall what dist made
+	@.ci/distcheck $(TARBALL) $(BUILD)/distcheck $(CORES) $(BATS)
+
+deb: ## make Debian packages in build/deb, checked by lintian
+	@.ci/deps dpkg-dev lintian
+	@.ci/deb $(VERSION) $(abspath $(BUILD)/deb) $(CORES)
 
 .PHONY: clean help
 clean: ## remove what was built

@@ -55,7 +55,7 @@ static const struct option input_options[] = {
 
 static const struct option condition_options[] = {
 	{0, "atomic", NULL, OPTION_FLAG, FIELD(atomic), 0, NULL, "append all of the input or nothing"},
-	{0, "expect", "N|exists", OPTION_TEXT, ARG(expect), 0, "choice:exists",
+	{0, "expect", "N|exists", OPTION_TEXT, ARG(expect), 0, "0|exists",
 	 "only if the stream is at revision N (0: it does not exist yet), or exists; atomic"},
 	{0, "fail-if", "QUERY", OPTION_TEXT, FIELD(fail_if), 0, NULL,
 	 "only if no event matches [{\"types\":[...],\"tags\":[...]},...]; atomic"},
@@ -79,8 +79,8 @@ static const struct option_group groups[] = {
 };
 
 static const struct option_operand operands[] = {
-	{"STORE", "the store; made when it is not there"},
-	{"FILE", "files with an event a line; '-' or none is standard input"},
+	{"STORE", "the store; made when it is not there", "file"},
+	{"FILE", "files with an event a line; '-' or none is standard input", "file"},
 	{0},
 };
 

@@ -30,8 +30,8 @@ static const struct option_group groups[] = {
 };
 
 static const struct option_operand operands[] = {
-	{"STORE", "the store"},
-	{"DEST", "the copy, a new file; '-' writes it to standard output, where it cannot be verified"},
+	{"STORE", "the store", "file"},
+	{"DEST", "the copy, a new file; '-' writes it to standard output, where it cannot be verified", "file"},
 	{0},
 };
 

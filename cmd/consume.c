@@ -63,10 +63,10 @@ static const struct option_group groups[] = {
 };
 
 static const struct option_operand operands[] = {
-	{"STORE", "the store"},
-	{"GROUP", "the name of the group; a new one begins at the first event"},
+	{"STORE", "the store", "file"},
+	{"GROUP", "the name of the group; a new one begins at the first event", "group"},
 	{"COMMAND", "handles an event: reads it, and ends with 0 (done), 75 (try again later), 65 (a dead letter at once), or "
-	            "anything else (try again later); without it events are printed"},
+	            "anything else (try again later); without it events are printed", "command"},
 	{0},
 };
 

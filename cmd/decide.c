@@ -30,7 +30,7 @@ struct decide_args {
 
 static const struct option options[] = {
 	{'s', "stream", "ID", OPTION_TEXT, FIELD(stream), 0, "stream", "the stream that is decided on: its aggregateId"},
-	{0, "aggregate-type", "T", OPTION_TEXT, FIELD(aggregate_type), 0, NULL,
+	{0, "aggregate-type", "T", OPTION_TEXT, FIELD(aggregate_type), 0, "aggregate-type",
 	 "its aggregateType; needed where several streams have the id"},
 	{0, "fold", "FILE", OPTION_TEXT, ARG(fold), 0, "file", "the fold that makes the state of its events, evs-fold(5)"},
 	{0, "exec", "CMD", OPTION_TEXT, FIELD(exec), 0, NULL, "in place of a fold, a command that does; run by sh"},
@@ -49,8 +49,8 @@ static const struct option_group groups[] = {
 };
 
 static const struct option_operand operands[] = {
-	{"STORE", "the store"},
-	{"COMMAND", "decides: reads a line {\"state\",\"revision\",\"command\"}, prints events"},
+	{"STORE", "the store", "file"},
+	{"COMMAND", "decides: reads a line {\"state\",\"revision\",\"command\"}, prints events", "command"},
 	{0},
 };
 

@@ -33,8 +33,8 @@ struct dlq_args {
 #define ARG(name) offsetof(struct dlq_args, name)
 
 static const struct option filters[] = {
-	{0, "group", "G", OPTION_TEXT, FILTER(group), 0, NULL, "events that this group could not handle"},
-	{0, "projection", "NAME", OPTION_TEXT, FILTER(projection), 0, NULL, "events on which the fold of this projection failed"},
+	{0, "group", "G", OPTION_TEXT, FILTER(group), 0, "group", "events that this group could not handle"},
+	{0, "projection", "NAME", OPTION_TEXT, FILTER(projection), 0, "projection", "events on which the fold of this projection failed"},
 	{0, "kind", LETTER_KINDS, OPTION_CHOICE, FILTER(kind), 0, NULL, "lines that append refused, or events of projections, or of groups"},
 	{'t', "type", "GLOB", OPTION_TEXT, FILTER(type), 0, "type", "events of such a type"},
 	{0, "error", "TEXT", OPTION_TEXT, FILTER(error), 0, NULL, "those whose reason contains TEXT"},
@@ -57,9 +57,9 @@ static const struct option_group groups[] = {
 };
 
 static const struct option_operand operands[] = {
-	{"STORE", "the store"},
-	{"ID", "the number of a dead letter, as list shows it"},
-	{"COMMAND", "handles events in place of the group's own command"},
+	{"STORE", "the store", "file"},
+	{"ID", "the number of a dead letter, as list shows it", "letter"},
+	{"COMMAND", "handles events in place of the group's own command", "command"},
 	{0},
 };
 

@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "base/nearest.h"
+#include "common/complete.h"
 #include "common/memory.h"
 #include "common/message.h"
 #include "common/output.h"
@@ -19,13 +20,26 @@ static const struct tool *const tools[] = {TOOLS(TOOLS_ENTRY)};
 
 /* Evs's own words beside the tools. */
 static const struct {
-	const char *name, *kind, *help;
+	const char *name, *help;
 } own_words[] = {
-	{"help", "help", "open the manual of a tool, or of concepts: the map of all"},
-	{"--help", "none", "print this help"},
-	{"--version", "none", "print the version"},
+	{"help", "open the manual of a tool, or of concepts: the map of all"},
+	{"--help", "print this help"},
+	{"--version", "print the version"},
 };
 #define OWN_WORDS_N (sizeof own_words / sizeof *own_words)
+
+/* What evs help knows beside the tools: manuals, and the sections in which they are. */
+static const struct {
+	const char *name, *page, *sections, *help;
+} topics[] = {
+	{"concepts", "evs", "7", "the words, the event and how the tools work together"},
+	{"selectors", "evs-selectors", "7", "which events a tool reads"},
+	{"language", "evs-fold", "5", "expressions and folds"},
+	{"store", "evs-store", "5", "the file, to the byte"},
+	{"libevs", "libevs", "3", "use an event store from C"},
+	{"evs", "evs", "1", "what all tools share"},
+};
+#define TOPICS_N (sizeof topics / sizeof *topics)
 
 /* The built-in tool of a name, or NULL. */
 static const struct tool *find_tool(const char *name)
@@ -55,13 +69,27 @@ static void put_help(struct buf *out)
 	              "A program evs-NAME on the PATH is a tool too: evs NAME.\n");
 }
 
-/* The hidden evs --complete: as a tool's, for the words that may follow evs. */
-static void put_completion(struct buf *out)
+/* The hidden evs --complete WORD...: what may stand in the place of the last of the words behind evs. */
+static void put_completion(char **words, size_t n)
 {
+	const char *typed = n == 0 ? "" : words[n - 1];
+	const struct tool *tool = n < 2 ? NULL : find_tool(words[0]);
+
+	if (tool != NULL) {
+		complete_words(tool, words + 1, n - 1);
+		return;
+	}
+	/* What a program of somebody else takes is not known. */
+	if (n > 1 && strcmp(words[0], "help") != 0) {
+		buf_text(output_buf(), "\tfile\n");
+		return;
+	}
 	for (size_t i = 0; i < TOOLS_N; i++)
-		buf_printf(out, "%s\t\ttool\t%s\n", tools[i]->name, tools[i]->summary);
-	for (size_t i = 0; i < OWN_WORDS_N; i++)
-		buf_printf(out, "%s\t\t%s\t%s\n", own_words[i].name, own_words[i].kind, own_words[i].help);
+		complete_offer(typed, tools[i]->name, tools[i]->summary);
+	for (size_t i = 0; n < 2 && i < OWN_WORDS_N; i++)
+		complete_offer(typed, own_words[i].name, own_words[i].help);
+	for (size_t i = 0; n == 2 && i < TOPICS_N; i++)
+		complete_offer(typed, topics[i].name, topics[i].help);
 }
 
 /* Say that there is no such tool. Returns the exit status. */
@@ -140,32 +168,42 @@ static bool find_page(const char *page, const char *sections, char path[PATH_MAX
 	return false;
 }
 
-/* evs help [TOPIC]: the manual, or where there is none the help. Returns the exit status. */
+/* Become a viewer of a page. Returns where it is not beside the executable, and where there is no viewer. */
+static void view_page(const char *page, const char *sections)
+{
+	char path[PATH_MAX];
+
+	if (!find_page(page, sections, path))
+		return;
+	execlp("man", "man", path, (char *)NULL);
+	execlp("mandoc", "mandoc", "-a", path, (char *)NULL);
+}
+
+/* evs help TOPIC: the manual, or where there is none a tool's help. Returns the exit status. */
 static int help(const char *topic)
 {
-	const struct tool *tool = topic == NULL ? NULL : find_tool(topic);
-	char page[NAME_MAX], path[PATH_MAX];
+	const struct tool *tool = find_tool(strncmp(topic, "evs-", 4) == 0 ? topic + 4 : topic);
+	const char *sections = "1", *name = tool != NULL ? tool->name : topic;
+	char page[NAME_MAX];
 
-	if (topic == NULL) {
-		put_help(output_buf());
-		return STATUS_DONE;
-	}
 	if (strchr(topic, '/') != NULL || strlen(topic) > sizeof page - 5)
 		return no_tool(topic);
-	if (strcmp(topic, "concepts") == 0 || strcmp(topic, "evs") == 0)
-		snprintf(page, sizeof page, "evs");
-	else
-		snprintf(page, sizeof page, "evs-%s", topic);
-	/* The concepts are evs(7); evs(1) is the program. */
-	if (find_page(page, strcmp(topic, "concepts") == 0 ? "7" : "1753", path))
-		execlp("man", "man", path, (char *)NULL);
-	else if (tool == NULL)
-		execlp("man", "man", page, (char *)NULL);
-	if (tool != NULL)
+	snprintf(page, sizeof page, "evs-%s", name);
+	for (size_t i = 0; i < TOPICS_N; i++) {
+		if (strcmp(topic, topics[i].name) != 0)
+			continue;
+		snprintf(page, sizeof page, "%s", topics[i].page);
+		sections = topics[i].sections;
+	}
+	view_page(page, sections);
+	if (tool != NULL) {
 		usage_help(tool);
-	else
-		put_help(output_buf());
-	return STATUS_DONE;
+		return STATUS_DONE;
+	}
+	/* A program of somebody else may have a manual too. */
+	execlp("man", "man", "-s", sections, page, (char *)NULL);
+	message_print("there is no manual of '%s' here, or no man to show it; evs --help lists the tools", topic);
+	return STATUS_FAILED;
 }
 
 /* Run a built-in tool. */
@@ -185,15 +223,16 @@ static int run_word(int argc, char **argv)
 		return run_tool(tool, argc, argv);
 	if (argv[0][0] != '-' && strcmp(argv[0], "help") != 0)
 		return run_program(argv);
-	if (strcmp(argv[0], "help") == 0)
-		return argc > 2 ? message_usage("one operand too many: '%s'; usage: evs help [TOOL|concepts]", argv[2])
-		                : output_finish(help(argv[1]));
-	if (strcmp(argv[0], "--help") == 0 || strcmp(argv[0], "-h") == 0)
+	if (strcmp(argv[0], "help") == 0 && argc > 2)
+		return message_usage("one operand too many: '%s'; usage: evs help [TOOL|concepts]", argv[2]);
+	if (strcmp(argv[0], "help") == 0 && argc == 2)
+		return output_finish(help(argv[1]));
+	if (strcmp(argv[0], "help") == 0 || strcmp(argv[0], "--help") == 0 || strcmp(argv[0], "-h") == 0)
 		put_help(output_buf());
 	else if (strcmp(argv[0], "--version") == 0 || strcmp(argv[0], "-V") == 0)
 		usage_version();
 	else if (strcmp(argv[0], "--complete") == 0)
-		put_completion(output_buf());
+		put_completion(argv + 1, (size_t)argc - 1);
 	else
 		return message_usage("unknown option '%s'; evs --help lists the tools, whose options follow their name",
 		                     argv[0]);

@@ -30,8 +30,8 @@ static const struct option_group groups[] = {
 };
 
 static const struct option_operand operands[] = {
-	{"VERB", "check: say what is wrong with folds; fmt: set them out in the one way"},
-	{"FILE", "folds; '-' is standard input"},
+	{"VERB", "check: say what is wrong with folds; fmt: set them out in the one way", "check|fmt"},
+	{"FILE", "folds; '-' is standard input", "file"},
 	{0},
 };
 

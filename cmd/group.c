@@ -23,7 +23,7 @@ struct group_args {
 #define ARG(name) offsetof(struct group_args, name)
 
 static const struct option options[] = {
-	{0, "to", "start|end|POS|TIME", OPTION_TEXT, ARG(to), 0, NULL,
+	{0, "to", "start|end|POS|TIME", OPTION_TEXT, ARG(to), 0, "start|end",
 	 "where the group goes on: at the first event, behind the newest, behind position POS, at the first event that the store got at TIME or later"},
 	{0, "dry-run", NULL, OPTION_FLAG, ARG(dry_run), 0, NULL, "only say what reset would do"},
 	{0, "format", SHEET_FORMATS, OPTION_CHOICE, ARG(format), 0, NULL, "of list: lines of JSON, a table (the default on a terminal), or CSV"},
@@ -36,8 +36,8 @@ static const struct option_group groups[] = {
 };
 
 static const struct option_operand operands[] = {
-	{"STORE", "the store"},
-	{"GROUP", "the name of the group"},
+	{"STORE", "the store", "file"},
+	{"GROUP", "the name of the group", "group"},
 	{0},
 };
 

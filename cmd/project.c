@@ -59,10 +59,10 @@ static const struct option_group groups[] = {
 };
 
 static const struct option_operand operands[] = {
-	{"STORE", "the store"},
-	{"NAME", "of the projection"},
-	{"KEY", "the state to print"},
-	{"POS", "the position of the event"},
+	{"STORE", "the store", "file"},
+	{"NAME", "of the projection", "projection"},
+	{"KEY", "the state to print", "key"},
+	{"POS", "the position of the event", NULL},
 	{0},
 };
 

@@ -52,7 +52,7 @@ static const struct option state_options[] = {
 
 static const struct option show_options[] = {
 	{0, "history", NULL, OPTION_FLAG, ARG(history), 0, NULL, "a line for each event, with the state after it"},
-	{0, "diff", "A B", OPTION_PAIR, ARG(diff), 0, "time",
+	{0, "diff", "A B", OPTION_PAIR, ARG(diff), 0, NULL,
 	 "what changed between two moments, each a TIME or a position, as JSON Patch (RFC 6902)"},
 	{0, "first", "EXPR", OPTION_TEXT, FIELD(first), 0, NULL,
 	 "the first event after which EXPR holds, and the state before and after it"},
@@ -66,7 +66,7 @@ static const struct option debug_options[] = {
 };
 
 static const struct option play_options[] = {
-	{0, "speed", "FACTOR", OPTION_TEXT, ARG(speed), 0, "choice:1x,10x,100x,max",
+	{0, "speed", "FACTOR", OPTION_TEXT, ARG(speed), 0, "1x|10x|100x|max",
 	 "print the events again with the gaps in time that they happened with, divided by 10x; max has none"},
 };
 
@@ -81,8 +81,8 @@ static const struct option_group groups[] = {
 };
 
 static const struct option_operand operands[] = {
-	{"STORE", "the store"},
-	{"COMMAND", "with --speed: gets the events on its standard input, a line each"},
+	{"STORE", "the store", "file"},
+	{"COMMAND", "with --speed: gets the events on its standard input, a line each", "command"},
 	{0},
 };
 

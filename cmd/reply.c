@@ -36,7 +36,7 @@ static const struct option_group groups[] = {
 };
 
 static const struct option_operand operands[] = {
-	{"STORE", "the store"},
+	{"STORE", "the store", "file"},
 	{0},
 };
 

@@ -26,7 +26,7 @@ static const struct option options[] = {
 	{0, "fold", "FILE", OPTION_TEXT, ARG(fold), 0, "file",
 	 "the fold whose states they are, evs-fold(5); '-' is standard input; list, drop and prune without it: all folds"},
 	{0, "key", "K", OPTION_TEXT, WHICH(key), 0, "stream", "the state of this key alone; of a fold by stream it is the aggregateId"},
-	{0, "aggregate-type", "T", OPTION_TEXT, WHICH(aggregate_type), 0, NULL, "the aggregateType of the key's stream"},
+	{0, "aggregate-type", "T", OPTION_TEXT, WHICH(aggregate_type), 0, "aggregate-type", "the aggregateType of the key's stream"},
 	{0, "every", "N", OPTION_POSITIVE, ARG(every), 0, NULL,
 	 "with take: a snapshot after each N events of a state, not one of how it is now"},
 	{0, "keep", "N", OPTION_NUMBER, ARG(keep), 0, NULL, "with prune: how many of each state stay, the newest"},
@@ -39,8 +39,8 @@ static const struct option_group groups[] = {
 };
 
 static const struct option_operand operands[] = {
-	{"STORE", "the store"},
-	{"KEY", "the state to print"},
+	{"STORE", "the store", "file"},
+	{"KEY", "the state to print", "stream"},
 	{0},
 };
 

@@ -1,72 +1,47 @@
-# bash completion for evs. What there is to complete, the program says: evs --complete, evs TOOL --complete.
-# Its lines are tab-separated: word, short form, kind of the value, help. An option of kind pair:KIND takes two values.
+# bash completion for evs. The program says what there is: evs --complete WORD..., the last of which is being typed. It prints
+# lines of a word, a tab and what it means; a line without a word says "file" or "command".
 
-# Print the names of the tools of the lines $1.
-_evs_names()
+# Set REPLY to a word as the shell would pass it on: without quotes, ~ expanded.
+_evs_plain()
 {
-	awk -F '\t' '$3 == "tool" { print $1 }' <<<"$1"
+	REPLY=$1
+	if [[ $REPLY == [\'\"]* ]]; then
+		REPLY=${REPLY#[\'\"]}
+		REPLY=${REPLY%[\'\"]}
+	else
+		REPLY=${REPLY//\\/}
+		[[ $REPLY == '~/'* ]] && REPLY=$HOME/${REPLY#'~/'}
+	fi
 }
 
-# Print column $1 of the lines $2.
-_evs_column()
+# Set words to those up to the cursor. Readline cuts at : and =; what has no blank between belongs together.
+_evs_words()
 {
-	printf '%s\n' "$2" | cut -f "$1"
-}
+	local i word line=${COMP_LINE-} rest
 
-# Print the kind of the value that option $1 takes, by the lines $2.
-_evs_kind()
-{
-	local line long short rest
-
-	while IFS= read -r line; do
-		long=${line%%$'\t'*}
-		rest=${line#*$'\t'}
-		short=${rest%%$'\t'*}
-		rest=${rest#*$'\t'}
-		if [[ $1 == "$long" || $1 == "$short" ]]; then
-			printf '%s' "${rest%%$'\t'*}"
-			return
+	words=()
+	for ((i = 0; i <= COMP_CWORD; i++)); do
+		word=${COMP_WORDS[i]}
+		rest=${line#"${line%%[![:space:]]*}"}
+		if ((i == 0)) || [[ -z ${COMP_LINE-} || $rest != "$line" ]]; then
+			words+=("$word")
+		else
+			words[${#words[@]} - 1]+=$word
 		fi
-	done <<<"$2"
+		line=${rest#"$word"}
+	done
 }
 
-# Print what may be a value of kind $1, by the store $2.
-_evs_values()
-{
-	case $1 in
-	choice:*) tr ',' '\n' <<<"${1#choice:}" ;;
-	type) evs stat "$2" --by type --format json 2>/dev/null | sed -n 's/^{"type":"\([^"\\]*\)".*/\1/p' ;;
-	stream)
-		evs stat "$2" --by stream --format json 2>/dev/null | head -n 1000 |
-			sed -n 's/^{.*"stream":"\([^"\\]*\)".*/\1/p'
-		;;
-	time) printf '%s\n' -15m -1h -1d -7d "$(date +%Y-%m-%d)" ;;
-	esac
-}
-
-# Print the verbs that operand $2 of tool $1 can be; its usage says "evs TOOL STORE one|two".
-_evs_verbs()
-{
-	evs "$1" --help 2>/dev/null |
-		awk -v n=$(($2 + 3)) 'NR == 1 && $n ~ /^[a-z]+[|][a-z|]+$/ { gsub("[|]", "\n", $n); print $n }'
-}
-
-# Offer the lines of $1 that begin with $2. $3 is what of the word readline took for a word of its own before.
+# Offer a word for the one that is typed, $2, as it must be written there. Readline has the part before $3 already.
 _evs_offer()
 {
-	local value quote=''
+	local word=$1
 
-	[[ $2 == [\'\"]* ]] && quote=${2:0:1}
-	set -- "$1" "${2#[\'\"]}" "$3"
-	[[ -z $quote ]] && set -- "$1" "${2//\\/}" "$3"
-	while IFS= read -r value; do
-		[[ -n $value && $value == "$2"* ]] || continue
-		[[ -z $quote ]] && printf -v value %q "$value"
-		COMPREPLY+=("${value#"$3"}")
-	done <<<"$1"
+	[[ $2 == [\'\"]* ]] || printf -v word %q "$word"
+	COMPREPLY+=("${word#"$3"}")
 }
 
-# Offer file names, but those of LMDB's lock files.
+# Offer names of files, but those of LMDB's lock files; of an option's value what stands behind its "=".
 _evs_files()
 {
 	compopt -o filenames 2>/dev/null
@@ -77,83 +52,31 @@ _evs_files()
 
 _evs()
 {
-	local tools tool table kind='' verbs store='' word glued='' cur=${COMP_WORDS[COMP_CWORD]}
-	local i=1 at=$COMP_CWORD operands=0 values=0
+	local words plain=() word typed cut='' tool
 
 	COMPREPLY=()
-	tools=$(evs --complete 2>/dev/null)
-	tool=${COMP_WORDS[0]##*/}
-	if [[ $tool == evs-* ]]; then
-		tool=${tool#evs-}
-	elif ((COMP_CWORD == 1)); then
-		_evs_offer "$(_evs_column 1 "$tools")" "$cur" ""
-		return
-	else
-		tool=${COMP_WORDS[1]}
-		i=2
-	fi
-	if [[ $tool == help ]]; then
-		_evs_offer "$(_evs_names "$tools"; echo concepts)" "$cur" ""
-		return
-	fi
-	# Only what evs knows is run: a program of somebody else may do anything on --complete.
-	if [[ $'\n'$(_evs_names "$tools")$'\n' != *$'\n'"$tool"$'\n'* ]]; then
-		_evs_files "$cur"
-		return
-	fi
-	table=$(evs "$tool" --complete 2>/dev/null)
-
-	# Readline cuts words at : and = ; put the current one together again.
-	while ((at > i)) && [[ $cur == :* || ${COMP_WORDS[at - 1]} == *: ]]; do
-		((at--))
-		cur=${COMP_WORDS[at]}$cur
+	_evs_words
+	typed=${words[${#words[@]} - 1]}
+	tool=${words[0]##*/}
+	[[ $tool == evs-* ]] && plain=("${tool#evs-}")
+	for word in "${words[@]:1}"; do
+		_evs_plain "$word"
+		plain+=("$REPLY")
 	done
-	if [[ $cur == *:* && $COMP_WORDBREAKS == *:* ]]; then
-		glued=${cur%"${cur##*:}"}
+	# Readline puts what is offered behind the last of its word breaks.
+	if [[ $typed == *[:=]* ]]; then
+		cut=${typed%"${typed##*[:=]}"}
 	fi
-
-	# The store is the first operand; --opt = value is three words, --opt value two. values: that the option still wants.
-	for (( ; i < at; i++)); do
-		word=${COMP_WORDS[i]}
-		if [[ $word == = ]]; then
-			((values)) || values=1
-		elif ((values)); then
-			((--values))
-		elif [[ $word == -?* ]]; then
-			kind=$(_evs_kind "$word" "$table")
-			case $kind in
-			'' | none) values=0 ;;
-			pair:*) values=2 ;;
-			*) values=1 ;;
-			esac
-		elif ((++operands == 1)); then
-			store=${word/#\~\//$HOME/}
-			store=${store//\\/}
-		fi
-	done
-
-	[[ $cur == = ]] && cur=
-	if ((values)) && [[ -n $kind && $kind != none ]]; then
-		kind=${kind#pair:}
-		if [[ $kind == file ]]; then
-			_evs_files "$cur"
-		else
-			_evs_offer "$(_evs_values "$kind" "$store")" "$cur" "$glued"
-		fi
-	elif [[ $cur == -* ]]; then
-		_evs_offer "$(_evs_column 1 "$table")" "$cur" ""
-	else
-		verbs=$(_evs_verbs "$tool" $((operands + 1)))
-		if [[ -n $verbs ]]; then
-			_evs_offer "$verbs" "$cur" ""
-		else
-			_evs_files "$cur"
-		fi
-	fi
+	while IFS=$'\n' read -r word; do
+		case $word in
+		$'\t'file) _evs_files "${typed##--*=}" ;;
+		$'\t'command) COMPREPLY+=($(compgen -c -- "$typed")) ;;
+		*) _evs_offer "${word%%$'\t'*}" "$typed" "$cut" ;;
+		esac
+	done < <(command evs --complete "${plain[@]}" 2>/dev/null)
 }
 
 complete -F _evs evs
-for _evs_tool in $(_evs_names "$(evs --complete 2>/dev/null)"); do
-	complete -F _evs "evs-$_evs_tool"
+for REPLY in $(compgen -c evs-); do
+	complete -F _evs "$REPLY"
 done
-unset _evs_tool

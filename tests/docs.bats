@@ -1,4 +1,4 @@
-# What is written agrees with what the programs do: --help, --complete, manuals, and every example.
+# What is written agrees with what the programs do: --help, completion, manuals, and every example.
 load helper
 
 TOOLS=$(sed -n 's/^TOOLS *:= //p' "$ROOT/Makefile")
@@ -13,19 +13,17 @@ manual_options() {
 	cat "$@" | grep -E '^\.It .*Fl' | grep -oE '(Fl|,) -[a-z][a-z-]*' | sed 's/^.* -/--/' | sort -u
 }
 
-@test "--complete lists the options of --help, each with its short form" {
+@test "completion offers the options of --help" {
 	for tool in $TOOLS; do
 		ran 0 evs $tool --help
 		err_is ''
 		printf '%s\n' "$output" >help
-		ran 0 evs $tool --complete
+		ran 0 evs --complete $tool -
 		err_is ''
-		printf '%s\n' "$output" >complete
-		is "$(cut -f1 complete | sort -u)" "$(long_options <help)"
-		# The short ones, with their long ones, are the same too.
-		is "$(awk -F'\t' '$2 != "" {print $2 ", " $1}' complete | sort)" \
-			"$(grep -oE '^  -[A-Za-z], --[a-z-]+' help | sed 's/^ *//' | sort)"
+		is "$(cut -f1 <<<"$output" | sort -u)" "$(long_options <help)"
 	done
+	ran 0 evs --complete ''
+	is "$(cut -f1 <<<"$output" | grep -v '^-' | grep -vx help | sort)" "$(tr ' ' '\n' <<<"$TOOLS" | sort)"
 }
 
 @test "every option is in a manual, and every option in a manual is one" {
@@ -45,7 +43,7 @@ manual_options() {
 
 @test "every short form is in a manual" {
 	for tool in $TOOLS; do
-		evs $tool --complete | awk -F'\t' '$2 != "" {print $2}' | while read -r short; do
+		evs $tool --help | grep -oE '^  -[A-Za-z], ' | grep -oE -- '-[A-Za-z]' | while read -r short; do
 			cat "$ROOT"/man/evs-$tool.1 "$ROOT"/man/evs-selectors.7 "$ROOT"/man/evs.1 |
 				grep -qE "^\.It.*(Fl|,) ${short#-}( |\$)" || fail "$tool $short"
 		done
@@ -59,37 +57,6 @@ manual_options() {
 		done
 		grep -qF "evs-$tool" "$ROOT/man/evs.1"
 	done
-}
-
-# completes WANTED WORD...: what bash offers for the last word.
-completes() {
-	local wanted=$1
-	shift
-	ran 0 bash --norc -c 'source "$0"; COMP_WORDS=("$@") COMP_CWORD=$(($# - 1)); _evs; printf "%s\n" "${COMPREPLY[@]}"' \
-		"$ROOT/completions/evs.bash" "$@"
-	is "$(sort <<<"$output" | paste -sd' ')" "$wanted"
-}
-
-@test "bash completes tools, options, values, verbs and files" {
-	echo '{"eventType":"order.placed"}' | evs append a.evs
-	touch a.fold
-	completes 'cat' evs ca
-	completes '--where' evs cat a.evs --wh
-	completes 'order.placed' evs cat a.evs --type ''
-	completes 'data' evs-cat a.evs --format da
-	completes 'check fmt' evs fold ''
-	completes 'check' evs-fold ch
-	completes 'drop' evs project a.evs dr
-	completes 'a.fold' evs fold check a.f
-	completes 'a.fold' evs fold fmt -w a.f
-	# An option of two values.
-	completes '-15m' evs replay a.evs --diff -15
-	completes '-15m' evs replay a.evs --diff 1 -15
-	completes '-15m' evs replay a.evs --diff = 1 -15
-	completes '--fold' evs replay a.evs --diff 1 2 --fo
-	completes 'order.placed' evs replay --diff 1 2 a.evs --type o
-	completes 'order.placed' evs replay --diff = 1 2 a.evs -n = 3 --type = ''
-	completes 'a.evs' evs cat a.e
 }
 
 # examples FILE: the lines of examples in a manual, as they are shown.
@@ -171,4 +138,27 @@ play() {
 		grep -q "(man/pictures/$picture)" "$ROOT/README.md" || fail "the README does not show $picture"
 	done
 	[ -e trace.svg ]
+}
+
+@test "the web pages: one a manual, an index, and links that lead somewhere" {
+	command -v mandoc >/dev/null || skip 'no mandoc here'
+	ran 0 "$ROOT/man/html" "$PWD/pages" "$ROOT"/man/*.[1-8]
+	err_is ''
+	python3 - <<-'END' >broken
+		import os, re
+		pages = {name: open("pages/" + name).read() for name in os.listdir("pages") if name.endswith(".html")}
+		anchors = {name: set(re.findall(r'id="([^"]*)"', text)) for name, text in pages.items()}
+		listed = set(re.findall(r'href="([^"]*)"', pages["index.html"]))
+		for name, text in pages.items():
+		    if name != "index.html" and name not in listed:
+		        print(name, "is not in the index")
+		    for link in re.findall(r'href="([^"]*)"', text):
+		        page, _, anchor = link.partition("#")
+		        if re.match(r"https://manpages.debian.org/(lib)?evs", link):
+		            print(name, "leads away:", link)
+		        elif not link.startswith("http") and not os.path.exists("pages/" + page) or anchor and anchor not in anchors[page or name]:
+		            print(name, "leads nowhere:", link)
+	END
+	is "$(cat broken)" ''
+	is "$(ls pages | grep -c '[1-8]\.html$')" "$(ls "$ROOT"/man/*.[1-8] | wc -l)"
 }

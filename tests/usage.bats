@@ -222,16 +222,41 @@ TOOLS=$(sed -n 's/^TOOLS *:= //p' "$ROOT/Makefile")
 	chmod +x bin/man
 	for tool in $TOOLS; do
 		PATH=$PWD/bin:$PATH ran 0 evs help $tool
-		[[ $output == "man: "*"evs-$tool"* ]] || fail "no manual of $tool"
+		[[ $output == "man: "*"evs-$tool.1"* ]] || fail "no manual of $tool"
 	done
-	PATH=$PWD/bin:$PATH ran 0 evs help concepts
-	out_has "evs.7"
-	PATH=$PWD/bin:$PATH ran 0 evs help selectors
-	out_has "evs-selectors.7"
-	# Without man there is the help.
-	mkdir nothing
+	while read -r topic page; do
+		PATH=$PWD/bin:$PATH ran 0 evs help $topic
+		[[ $output == "man: /"*"/$page"* ]] || fail "no manual of $topic"
+	done <<-'END'
+		concepts evs.7
+		selectors evs-selectors.7
+		language evs-fold.5
+		store evs-store.5
+		libevs libevs.3
+		evs evs.1
+		evs-cat evs-cat.1
+	END
+	# Somebody else's tool.
+	PATH=$PWD/bin:$PATH ran 0 evs help mine
+	out_is 'man: -s 1 evs-mine'
+}
+
+@test "evs help in a pipe is plain text; without man it is mandoc's, without both the help" {
+	ran 0 bash -c 'evs help concepts | cat'
+	out_has 'EVS(7)'
+	[[ $output != *$'\e'* ]] || fail 'what is for a terminal'
+	# mandoc makes bold letters of backspaces; man takes them away.
+	[[ $output != *$'\b'* ]] || ! command -v man >/dev/null || fail 'what is for a printer'
+	mkdir nothing mandoc
 	ran 0 env PATH="$PWD/nothing" "$EVS_BIN/evs" help cat
 	out_is "$("$EVS_BIN/evs" cat --help)"
+	ran 1 env PATH="$PWD/nothing" "$EVS_BIN/evs" help concepts
+	err_is "evs: there is no manual of 'concepts' here, or no man to show it; evs --help lists the tools"
+	ran 2 evs help ../x
+	printf '#!/bin/sh\necho "mandoc: $*"\n' >mandoc/mandoc
+	chmod +x mandoc/mandoc
+	ran 0 env PATH="$PWD/mandoc" "$EVS_BIN/evs" help cat
+	[[ $output == "mandoc: -a /"*"/evs-cat.1"* ]] || fail 'mandoc is not asked'
 }
 
 @test "messages show control characters as something else" {

@@ -21,7 +21,6 @@ const struct option option_common[] = {
 	 "never show it"},
 	{'h', "help", NULL, OPTION_HELP, 0, 0, NULL, "print this help"},
 	{'V', "version", NULL, OPTION_VERSION, 0, 0, NULL, "print the version"},
-	{0, "complete", NULL, OPTION_COMPLETE, 0, 0, NULL, NULL},
 };
 _Static_assert(OPTION_COUNT(option_common) == OPTION_COMMON_N, "OPTION_COMMON_N is how many there are");
 
@@ -43,28 +42,35 @@ struct met {
 	char shown[72];
 };
 
-/* Find an option by its long name, or where name is NULL by its letter. */
-static bool find(struct parse *p, const char *name, size_t size, char letter, struct met *met)
+bool options_find(const struct tool *tool, const char *name, size_t size, char letter, struct option_found *found)
 {
-	size_t number = 0;
+	found->number = 0;
+	for (found->group = tool->groups; found->group->title != NULL; found->group++) {
+		for (size_t i = 0; i < found->group->n; i++, found->number++) {
+			const struct option *o = found->option = &found->group->options[i];
 
-	for (const struct option_group *g = p->tool->groups; g->title != NULL; g++) {
-		for (size_t i = 0; i < g->n; i++, number++) {
-			const struct option *o = &g->options[i];
-
-			if (name == NULL ? o->letter != letter : strncmp(o->name, name, size) != 0 || o->name[size] != '\0')
-				continue;
-			met->option = o;
-			met->number = number;
-			met->place = p->args + g->place;
-			if (name == NULL)
-				snprintf(met->shown, sizeof met->shown, "-%c", letter);
-			else
-				snprintf(met->shown, sizeof met->shown, "--%s", o->name);
-			return true;
+			if (name == NULL ? o->letter == letter : strncmp(o->name, name, size) == 0 && o->name[size] == '\0')
+				return true;
 		}
 	}
 	return false;
+}
+
+/* Find an option, as options_find. */
+static bool find(struct parse *p, const char *name, size_t size, char letter, struct met *met)
+{
+	struct option_found found;
+
+	if (!options_find(p->tool, name, size, letter, &found))
+		return false;
+	met->option = found.option;
+	met->number = found.number;
+	met->place = p->args + found.group->place;
+	if (name == NULL)
+		snprintf(met->shown, sizeof met->shown, "-%c", letter);
+	else
+		snprintf(met->shown, sizeof met->shown, "--%s", met->option->name);
+	return true;
 }
 
 /* End the parse with a status. */
@@ -81,8 +87,7 @@ static bool unknown(struct parse *p, const char *name, size_t size)
 
 	for (const struct option_group *g = p->tool->groups; g->title != NULL; g++)
 		for (size_t i = 0; i < g->n; i++)
-			if (g->options[i].help != NULL)
-				nearest_try(&near, g->options[i].name, strlen(g->options[i].name));
+			nearest_try(&near, g->options[i].name, strlen(g->options[i].name));
 	if (near.best == NULL)
 		return end(p, message_usage("unknown option '--%.*s'; %s --help lists them", (int)size, name, message_name()));
 	return end(p, message_usage("unknown option '--%.*s', did you mean '--%s'? %s --help lists them", (int)size, name,
@@ -185,9 +190,6 @@ static bool set_flag(struct parse *p, const struct met *met)
 		return end(p, STATUS_DONE);
 	case OPTION_VERSION:
 		usage_version();
-		return end(p, STATUS_DONE);
-	case OPTION_COMPLETE:
-		usage_complete(p->tool);
 		return end(p, STATUS_DONE);
 	case OPTION_SET:
 		memcpy(met->place + o->field, &number, sizeof number);

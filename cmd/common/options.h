@@ -20,9 +20,8 @@ enum option_kind {
 	OPTION_TIME,     /* const char *, checked to be a time */
 	OPTION_DURATION, /* int64_t, milliseconds */
 	OPTION_CHOICE,   /* int: the place in `argument`, "json|pretty|table" */
-	OPTION_HELP,     /* the three that end the parse; no field */
+	OPTION_HELP,     /* the two that end the parse; no field */
 	OPTION_VERSION,
-	OPTION_COMPLETE,
 };
 
 struct option {
@@ -32,8 +31,8 @@ struct option {
 	enum option_kind kind;
 	size_t field;         /* offset of where the value goes, from the group's place */
 	size_t also;          /* by kind; for numbers the offset of a bool that one was given, 0: none */
-	const char *complete; /* what completes the value, "file", "type", "stream"; NULL: what the kind says */
-	const char *help;     /* NULL: hidden */
+	const char *complete; /* what completes the value, complete.h; NULL: what the kind says */
+	const char *help;
 };
 
 /* Options that belong together. A tool ends its groups with one without a title. */
@@ -51,12 +50,13 @@ struct option_common {
 	int progress; /* enum progress_mode */
 };
 extern const struct option option_common[];
-#define OPTION_COMMON_N 5
+#define OPTION_COMMON_N 4
 #define OPTION_COMMON_GROUP(type, member) {"Common options", option_common, OPTION_COMMON_N, offsetof(type, member)}
 
-/* An operand, for help. A tool ends its operands with one without a name. */
+/* An operand, for help and completion. A tool ends its operands with one without a name. */
 struct option_operand {
 	const char *name, *help;
+	const char *complete; /* what completes it, complete.h; NULL: nothing does */
 };
 
 struct tool {
@@ -101,6 +101,14 @@ struct operands {
  * lists in args are owned by the caller (options_release).
  */
 bool options_parse(const struct tool *tool, int argc, char **argv, void *args, struct operands *operands, int *status);
+
+/* Find the option of a long name (name, size), or where name is NULL of a letter. */
+struct option_found {
+	const struct option *option;
+	const struct option_group *group;
+	size_t number; /* over all groups */
+};
+bool options_find(const struct tool *tool, const char *name, size_t size, char letter, struct option_found *found);
 
 /* Free the lists that a parse made. */
 void options_release(const struct tool *tool, void *args);

@@ -5,7 +5,6 @@
 #include "common/message.h"
 #include "common/output.h"
 #include "common/text.h"
-#include "common/value.h"
 #include "common/verbs.h"
 
 #define COLUMNS 80    /* of help */
@@ -105,8 +104,7 @@ void usage_help(const struct tool *tool)
 	for (const struct option_group *g = tool->groups; g->title != NULL; g++) {
 		buf_printf(out, "\n%s:\n", g->title);
 		for (size_t i = 0; i < g->n; i++)
-			if (g->options[i].help != NULL)
-				put_option(out, &g->options[i]);
+			put_option(out, &g->options[i]);
 	}
 	put_exits(out, tool);
 	buf_printf(out, "Manual:      evs help %s\n", tool->name);
@@ -115,47 +113,4 @@ void usage_help(const struct tool *tool)
 void usage_version(void)
 {
 	buf_printf(output_buf(), "%s %s\n", message_name(), EVS_BUILD_VERSION);
-}
-
-/* The kind of an option's value as completion wants to know it; pair: in front says that there are two. */
-static void put_kind(struct buf *out, const struct option *o)
-{
-	const char *choices = o->argument, *choice;
-	size_t size;
-
-	buf_text(out, o->kind == OPTION_PAIR ? "pair:" : "");
-	if (o->argument == NULL) {
-		buf_text(out, "none");
-	} else if (o->complete != NULL) {
-		buf_text(out, o->complete);
-	} else if (o->kind == OPTION_CHOICE) {
-		for (const char *lead = "choice:"; (size = value_choice_next(&choices, &choice)) > 0; lead = ",") {
-			buf_text(out, lead);
-			buf_put(out, choice, size);
-		}
-	} else if (o->kind == OPTION_TIME) {
-		buf_text(out, "time");
-	} else {
-		buf_text(out, o->kind == OPTION_NUMBER || o->kind == OPTION_POSITIVE ? "number" : "text");
-	}
-}
-
-void usage_complete(const struct tool *tool)
-{
-	struct buf *out = output_buf();
-
-	for (const struct option_group *g = tool->groups; g->title != NULL; g++) {
-		for (size_t i = 0; i < g->n; i++) {
-			const struct option *o = &g->options[i];
-
-			if (o->help == NULL)
-				continue;
-			buf_printf(out, "--%s\t", o->name);
-			if (o->letter != 0)
-				buf_printf(out, "-%c", o->letter);
-			buf_byte(out, '\t');
-			put_kind(out, o);
-			buf_printf(out, "\t%s\n", o->help);
-		}
-	}
 }

@@ -11,7 +11,4 @@ void usage_line(const struct tool *tool, struct buf *out);
 void usage_help(const struct tool *tool);
 void usage_version(void);
 
-/* A line an option, tab-separated: long, short, kind of the value, help. */
-void usage_complete(const struct tool *tool);
-
 #endif

@@ -4,5 +4,11 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+/* With _FORTIFY_SOURCE some are macros for clang. */
+#undef strcpy
+#undef strcat
+#undef sprintf
+#undef vsprintf
+#undef gets
 #pragma GCC poison strcpy strcat sprintf vsprintf gets
 #endif

@@ -28,12 +28,14 @@
 #define msgpack_pack_inline_func(name) static inline void packed_put##name
 #define msgpack_pack_inline_func_cint(name) static inline void packed_put##name
 #define msgpack_pack_user uint8_t **
+#define msgpack_pack_ext packed_put_ext /* which the template of msgpack-c 6 calls */
 #define msgpack_pack_append_buffer(user, bytes, size) (memcpy(*(user), (bytes), (size)), *(user) += (size))
 #include <msgpack/pack_template.h>
 #undef msgpack_pack_inline_func
 #undef msgpack_pack_inline_func_cint
 #undef msgpack_pack_user
 #undef msgpack_pack_append_buffer
+#undef msgpack_pack_ext
 
 enum packed_extension { PACKED_NUMBER = 1, PACKED_UUID = 2, PACKED_DOCUMENT = 3 };
 
