@@ -602,6 +602,14 @@ int evs_consume_next(struct evs_consume *c, struct evs_work *work, struct evs_er
  */
 int evs_consume_done(struct evs_consume *c, uint64_t ticket, int64_t took_us, const char *lines, size_t size, struct evs_error *err);
 
+/*
+ * n events were handled at once, the earliest first. What they gave rise to is appended in the name of the last one, in a
+ * transaction at once that says of all of them that they are done with. As evs_consume_done; and EVS_CONFLICT, EVS_BAD_EVENT where
+ * it cannot be appended: all of them are still in hand.
+ */
+int evs_consume_done_all(struct evs_consume *c, const uint64_t *tickets, size_t n, int64_t took_us, const char *lines, size_t size,
+                         struct evs_error *err);
+
 /* A try failed: the event is tried again later, or given up. EVS_OK, EVS_NOMEM. */
 int evs_consume_fail(struct evs_consume *c, uint64_t ticket, const struct evs_failure *failure, struct evs_error *err);
 

@@ -206,6 +206,20 @@ letters() {
 	is "$(of g '[.handled,.dead]')" '[29,1]'
 }
 
+@test "--batch --emit: what cannot be appended is the fault of the event that gave rise to it, and costs no other" {
+	{ echo '{"eventType":"o","eventId":"o4","data":"other"}'; events 9 a; } | quiet evs append a.evs
+	cat >work <<-'END'
+		jq -c '.position |= . - 1 | {eventType: "o", eventId: "o\(.position)", data: .position}'
+		echo >>runs
+	END
+	consume 4 g --type a --batch 9 --emit -- sh work
+	is "$(evs cat a.evs --type o | jq -c .data | paste -sd' ')" '"other" 1 2 3 5 6 7 8 9'
+	is "$(evs dlq a.evs | jq -c '[.position,.attempts,.reason]')" "[5,1,\"line 1: eventId 'o4' is in the store at position 1 with other content; nothing was appended\"]"
+	is "$(of g '[.handled,.emitted,.dead,.position,.lag]')" '[8,8,1,10,8]'
+	# All nine, then halves until one is alone.
+	[ "$(wc -l <runs)" -le 9 ] || fail "it was run $(wc -l <runs) times"
+}
+
 @test "--emit hands on an eventId and a correlationId that have a NUL in them" {
 	printf '%s\n' '{"eventType":"t","eventId":"a\u0000b"}' '{"eventType":"t","eventId":"c","correlationId":"d\u0000e"}' | quiet evs append a.evs
 	consume 0 g --type t --emit -- echo '{"eventType":"o"}'

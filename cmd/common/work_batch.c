@@ -24,6 +24,7 @@ struct gathered {
 
 struct batch {
 	struct job *job;
+	uint64_t *tickets;         /* room for those of a run */
 	struct gathered now, next; /* in hand: what is being handled, and what is gathered while that is */
 	struct handler handler;
 	struct environment environment;
@@ -103,24 +104,21 @@ static int run_with(struct batch *b, size_t from, size_t to, size_t n, struct ev
 	return wait_for(b, err);
 }
 
-/* What the run printed belongs to its last event. */
+/* The run succeeded: so did its events, and what it printed is appended with all of them. */
 static int succeed(struct batch *b, size_t from, size_t to, struct evs_error *err)
 {
 	struct member *list = b->now.list;
 	int64_t took_us = work_took_us(&b->handler);
-	size_t last = to - 1;
+	size_t n = 0;
 	int status = EVS_OK;
 
-	while (list[last].back)
-		last--;
-	if (b->job->emit) {
-		status = evs_consume_done(b->job->consume, list[last].work.ticket, took_us, (const char *)b->handler.output.data,
-		                          b->handler.output.size, err);
-		list[last].back = status == EVS_OK;
-	}
-	for (size_t i = from; i < to && status == EVS_OK; i++)
+	for (size_t i = from; i < to; i++)
 		if (!list[i].back)
-			status = evs_consume_done(b->job->consume, list[i].work.ticket, took_us, NULL, 0, err);
+			b->tickets[n++] = list[i].work.ticket;
+	if (b->job->emit)
+		return evs_consume_done_all(b->job->consume, b->tickets, n, took_us, (const char *)b->handler.output.data, b->handler.output.size, err);
+	for (size_t i = 0; i < n && status == EVS_OK; i++)
+		status = evs_consume_done(b->job->consume, b->tickets[i], took_us, NULL, 0, err);
 	return status;
 }
 
@@ -173,12 +171,12 @@ static int handle(struct batch *b, size_t from, size_t to, struct evs_error *err
 		return status;
 	if (work_succeeded(b->job, &b->handler, how, &failure)) {
 		status = succeed(b, from, to, &why);
-		if (status != EVS_BAD_EVENT) {
+		if (status != EVS_BAD_EVENT && status != EVS_CONFLICT) {
 			if (status != EVS_OK && err != NULL)
 				*err = why;
 			return status;
 		}
-		failure = (struct evs_failure){.reason = why.message, .exit_status = 0, .took_us = work_took_us(&b->handler)};
+		failure = (struct evs_failure){.reason = why.message, .took_us = work_took_us(&b->handler), .hopeless = status == EVS_CONFLICT};
 	}
 	if (n == 1)
 		return fail(b, only, &failure, err);
@@ -228,11 +226,13 @@ int work_batch(struct job *job, struct evs_error *err)
 
 	b.now.list = calloc(job->batch, sizeof *b.now.list);
 	b.next.list = calloc(job->batch, sizeof *b.next.list);
-	status = b.now.list == NULL || b.next.list == NULL ? error_nomem(err) : run(&b, err);
+	b.tickets = calloc(job->batch, sizeof *b.tickets);
+	status = b.now.list == NULL || b.next.list == NULL || b.tickets == NULL ? error_nomem(err) : run(&b, err);
 	handler_kill(&b.handler, 9);
 	handler_release(&b.handler);
 	environment_release(&b.environment);
 	release(&b.now);
 	release(&b.next);
+	free(b.tickets);
 	return status;
 }

@@ -278,6 +278,38 @@ static void note_handled(struct evs_consume *c, const struct item *item)
 	waits_look(&c->waits);
 }
 
+/* An event was handled, and what it emits is known. */
+static int set_handled(struct evs_consume *c, struct item *item, int64_t took_us, const char *lines, size_t size, struct evs_error *err)
+{
+	item->text = size > 0 ? malloc(size) : NULL;
+	if (size > 0 && item->text == NULL)
+		return error_nomem(err);
+	if (size > 0)
+		memcpy(item->text, lines, size);
+	item->text_size = size;
+	item->took_us = took_us;
+	item->outcome = OUTCOME_HANDLED;
+	items_set(&c->items, item, ITEM_DONE);
+	if (item->waited)
+		note_handled(c, item);
+	if (c->done_ns == 0)
+		c->done_ns = moment_steady_ns();
+	return EVS_OK;
+}
+
+/* It turned out that it was not. */
+static void unset_handled(struct evs_consume *c, struct item *item)
+{
+	struct waiting *w = item->waited ? waits_find(&c->waits, item->slot, item->position) : NULL;
+
+	free(item->text);
+	item->text = NULL;
+	item->text_size = 0;
+	items_set(&c->items, item, ITEM_IN_HAND);
+	if (w != NULL)
+		w->done = false;
+}
+
 int evs_consume_done(struct evs_consume *c, uint64_t ticket, int64_t took_us, const char *lines, size_t size, struct evs_error *err)
 {
 	struct item *item = items_of(&c->items, ticket);
@@ -286,26 +318,38 @@ int evs_consume_done(struct evs_consume *c, uint64_t ticket, int64_t took_us, co
 
 	if (item == NULL || (size > 0 && !c->options.emits))
 		return error_set(err, EVS_USAGE, 0, "there is no such event in hand, or nothing is emitted");
-	if (size > 0) {
-		if ((status = check_lines(c, lines, size, &any, err)) != EVS_OK)
-			return status;
-		item->text = any ? malloc(size) : NULL;
-		if (any && item->text == NULL)
-			return error_nomem(err);
-		if (any)
-			memcpy(item->text, lines, size);
-		item->text_size = any ? size : 0;
-	}
-	item->took_us = took_us;
-	item->outcome = OUTCOME_HANDLED;
-	items_set(&c->items, item, ITEM_DONE);
-	if (!c->options.together)
+	if (size > 0 && c->options.together)
+		return evs_consume_done_all(c, &ticket, 1, took_us, lines, size, err);
+	status = size == 0 ? EVS_OK : check_lines(c, lines, size, &any, err);
+	if (status == EVS_OK)
+		status = set_handled(c, item, took_us, lines, any ? size : 0, err);
+	if (status == EVS_OK && !c->options.together)
 		lane_leave(&c->items, item->stream);
-	if (item->waited)
-		note_handled(c, item);
-	if (c->done_ns == 0)
-		c->done_ns = moment_steady_ns();
-	return EVS_OK;
+	return status;
+}
+
+int evs_consume_done_all(struct evs_consume *c, const uint64_t *tickets, size_t n, int64_t took_us, const char *lines, size_t size,
+                         struct evs_error *err)
+{
+	size_t marked = 0;
+	bool any = false;
+	int status;
+
+	if (n == 0 || !c->options.emits || !c->options.together)
+		return error_set(err, EVS_USAGE, 0, "nothing is emitted, or events are not handled together");
+	for (size_t i = 0; i < n; i++)
+		if (items_of(&c->items, tickets[i]) == NULL)
+			return error_set(err, EVS_USAGE, 0, "there is no such event in hand");
+	status = check_lines(c, lines, size, &any, err);
+	if (status == EVS_OK)
+		status = settle_commit(c, err); /* what else there is can fail by itself */
+	for (; marked < n && status == EVS_OK; marked++)
+		status = set_handled(c, items_of(&c->items, tickets[marked]), took_us, lines, any && marked == n - 1 ? size : 0, err);
+	if (status == EVS_OK)
+		status = settle_together(c, err);
+	for (size_t i = 0; i < marked && (status == EVS_CONFLICT || status == EVS_BAD_EVENT); i++)
+		unset_handled(c, items_at(&c->items, tickets[i]));
+	return status;
 }
 
 int evs_consume_return(struct evs_consume *c, uint64_t ticket, struct evs_error *err)
@@ -334,6 +378,8 @@ int evs_consume_return(struct evs_consume *c, uint64_t ticket, struct evs_error 
 		return status;
 	if (parked)
 		return fail_parked(c, item, err);
+	if (c->options.emits && c->options.together)
+		return fail_behind(c, item, err); /* those behind it must not wait for it with what they emit */
 	items_set(&c->items, item, ITEM_KEPT);
 	line_put(&c->items, &c->items.ready, (uint32_t)(item - c->items.list));
 	return EVS_OK;

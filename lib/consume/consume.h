@@ -116,6 +116,9 @@ int scan_take_rest(struct evs_consume *c, struct evs_error *err);
 /* Commit all outcomes that can be. */
 int settle_commit(struct evs_consume *c, struct evs_error *err);
 
+/* In one transaction or not at all: EVS_CONFLICT, EVS_BAD_EVENT where what they emit cannot be appended. */
+int settle_together(struct evs_consume *c, struct evs_error *err);
+
 /* Let go of slots of which nothing is in hand, after a commit. */
 void settle_release(struct evs_consume *c);
 

@@ -81,6 +81,11 @@ struct item *items_of(struct items *s, uint64_t ticket)
 	return item != NULL && item->state == ITEM_IN_HAND && (uint32_t)item->number == ticket >> 32 ? item : NULL;
 }
 
+struct item *items_at(struct items *s, uint64_t ticket)
+{
+	return &s->list[(uint32_t)ticket];
+}
+
 void items_set(struct items *s, struct item *item, enum item_state state)
 {
 	--*count_of(s, item->state);

@@ -84,6 +84,9 @@ struct item *items_add(struct items *s, uint64_t position, uint64_t stream, uint
 
 /* The item of a ticket that is in hand; NULL: there is none. */
 struct item *items_of(struct items *s, uint64_t ticket);
+
+/* The item of a ticket, which is there, in whatever state. */
+struct item *items_at(struct items *s, uint64_t ticket);
 uint64_t items_ticket(const struct items *s, const struct item *item);
 
 /* Have another state. */

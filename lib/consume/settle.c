@@ -413,6 +413,14 @@ static int commit_some(struct evs_consume *c, size_t most, size_t *n, struct evs
 	return status;
 }
 
+int settle_together(struct evs_consume *c, struct evs_error *err)
+{
+	size_t n;
+
+	scan_mark(c);
+	return commit_some(c, SIZE_MAX, &n, err);
+}
+
 int settle_commit(struct evs_consume *c, struct evs_error *err)
 {
 	bool stopped;
