@@ -837,6 +837,13 @@ struct evs_verify_result {
 int evs_verify(struct evs_store *store, void (*each)(void *context, const struct evs_finding *finding), void *context,
                struct evs_verify_result *result, struct evs_error *err);
 
+/*
+ * Look at the pages of a file that evs_open finds damaged, and at nothing else; nobody may write to it meanwhile. Returns as
+ * evs_verify; EVS_NO_STORE, EVS_NOT_STORE.
+ */
+int evs_verify_file(const char *path, void (*each)(void *context, const struct evs_finding *finding), void *context,
+                    struct evs_verify_result *result, struct evs_error *err);
+
 struct evs_project_verify_result {
 	uint64_t projections, states, snapshots; /* looked at */
 	uint64_t findings;

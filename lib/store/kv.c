@@ -13,6 +13,7 @@
 #include "base/buf.h"
 #include "base/error.h"
 #include "store/pages.h"
+#include "store/survey.h"
 #include "store/tree.h"
 
 #define MAP_SIZE ((size_t)1 << 40) /* address space, not disk */
@@ -847,59 +848,9 @@ void kv_trim(const struct kv *kv, uint64_t most)
 	fclose(f);
 }
 
-/* What a walk of all tables tells. */
-struct survey {
-	struct kv_txn *txn;
-	void (*fault)(void *context, const char *table, uint64_t page, const char *why);
-	void *context;
-	const char *table; /* that is walked */
-	uint64_t faults;
-};
-
-static void pass_fault(void *context, const struct tree_fault *fault)
+int kv_survey(struct kv_txn *txn, survey_fault *fault, void *context, struct evs_error *err)
 {
-	struct survey *s = context;
-
-	s->faults++;
-	if (s->fault != NULL)
-		s->fault(s->context, s->table, fault->page, fault->why);
-}
-
-/* Walk the tables whose records are in LMDB's own. */
-static void survey_tables(struct survey *s, struct tree_walk *w)
-{
-	struct kv_bytes key = {NULL, 0}, value;
-	char name[KV_KEY_MAX + 1];
-	struct tree_cursor c;
-	struct tree t;
-	bool table;
-
-	tree_cursor(&c, w->file, &s->txn->meta.main);
-	while (tree_move(&c, KV_NEXT, &key, &value, &table) == EVS_OK) {
-		if (!table)
-			continue;
-		memcpy(name, key.data, key.size);
-		name[key.size] = '\0';
-		s->table = name;
-		tree_of(&t, w->file, value);
-		tree_walk(w, &t);
-	}
-}
-
-int kv_survey(struct kv_txn *txn, void (*fault)(void *context, const char *table, uint64_t page, const char *why), void *context,
-              struct evs_error *err)
-{
-	struct survey s = {.txn = txn, .fault = fault, .context = context, .table = "meta"};
-	struct tree_walk w = {.file = &txn->file, .fault = pass_fault, .context = &s};
-
-	if ((w.seen = calloc(txn->file.pages / 8 + 1, 1)) == NULL)
-		return error_nomem(err);
-	tree_walk(&w, &txn->meta.main);
-	survey_tables(&s, &w);
-	s.table = "free";
-	tree_walk_free(&w, &txn->meta.free, txn->meta.last_page);
-	free(w.seen);
-	return s.faults == 0 ? EVS_OK : error_set(err, EVS_CORRUPT, 0, "the store is damaged; evs verify says where");
+	return survey_pages(&txn->file, &txn->meta, fault, context, err);
 }
 
 /* Look at all pages before LMDB goes through them. */

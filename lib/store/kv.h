@@ -116,12 +116,11 @@ void kv_forget(const struct kv *kv, struct kv_bytes value);
  */
 void kv_trim(const struct kv *kv, uint64_t most);
 
-/*
- * Look at all pages of all tables in a reading transaction, also of those that are opened by name, and at the lists of free pages
- * (as table "free"). fault, may be NULL, is called for each that is damaged. EVS_OK, EVS_CORRUPT, EVS_NOMEM.
- */
-int kv_survey(struct kv_txn *txn, void (*fault)(void *context, const char *table, uint64_t page, const char *why), void *context,
-              struct evs_error *err);
+/* A page of a table is damaged. */
+typedef void survey_fault(void *context, const char *table, uint64_t page, const char *why);
+
+/* Look at all pages of a reading transaction: survey.h. */
+int kv_survey(struct kv_txn *txn, survey_fault *fault, void *context, struct evs_error *err);
 
 /* Write a consistent copy of the file to fd while others write. A file with damaged pages is not copied: EVS_CORRUPT. */
 int kv_copy(struct kv *kv, int fd, struct evs_error *err);

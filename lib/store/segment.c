@@ -244,17 +244,7 @@ bool segment_open(struct segment *s, const uint8_t *bytes, size_t size)
 
 bool segment_checksum_ok(const struct segment *s)
 {
-	size_t size = (size_t)(s->body - s->bytes);
-	uint8_t *copy = malloc(size);
-	bool ok;
-
-	if (copy == NULL)
-		return false;
-	memcpy(copy, s->bytes, size);
-	put64(copy + AT_CHECKSUM, 0);
-	ok = hash64(copy, size, 0) == get64(s->bytes + AT_CHECKSUM);
-	free(copy);
-	return ok;
+	return hash64_without(s->bytes, (size_t)(s->body - s->bytes), AT_CHECKSUM) == get64(s->bytes + AT_CHECKSUM);
 }
 
 void segment_events_free(struct segment_events *e)

@@ -18,7 +18,7 @@ enum {
 };
 
 /* A page, and a node in it. */
-enum { PAGE_FLAGS_AT = 10, PAGE_LOWER_AT = 12, PAGE_UPPER_AT = 14, PAGE_RUN_AT = 12, PAGE_META = 8, PAGE_BRANCH = 1 };
+enum { PAGE_FLAGS_AT = 10, PAGE_LOWER_AT = 12, PAGE_UPPER_AT = 14, PAGE_RUN_AT = 12, PAGE_BRANCH = 1, PAGE_LEAF = 2, PAGE_OVERFLOW = 4, PAGE_META = 8 };
 enum { NODE_FLAGS_AT = 4, NODE_KEY_SIZE_AT = 6, NODE_HEAD = 8, NODE_BIG = 1, NODE_TABLE = 2 };
 enum { PAGE_SIZE_MAX = 65536, LEAST_PAGE = 2 };
 
@@ -63,11 +63,6 @@ void tree_of(struct tree *t, const struct tree_file *f, struct kv_bytes record)
 static const uint8_t *page_at(const struct tree_file *f, uint64_t number)
 {
 	return f->bytes + number * f->page_size;
-}
-
-unsigned tree_flags(const struct tree_file *f, uint64_t number)
-{
-	return get16(page_at(f, number) + PAGE_FLAGS_AT);
 }
 
 unsigned tree_leaf_count(const uint8_t *page)
@@ -166,7 +161,7 @@ static const char *page_fault(const struct tree_file *f, uint64_t number, bool l
 	page = page_at(f, number);
 	if (get64(page) != number)
 		return "it has the number of another page";
-	if (get16(page + PAGE_FLAGS_AT) != (leaf ? TREE_LEAF : PAGE_BRANCH))
+	if (get16(page + PAGE_FLAGS_AT) != (leaf ? PAGE_LEAF : PAGE_BRANCH))
 		return leaf ? "it is no leaf" : "it is no branch";
 	lower = get16(page + PAGE_LOWER_AT);
 	upper = get16(page + PAGE_UPPER_AT);
@@ -197,7 +192,7 @@ static const char *level_fault(struct tree_file *f, const struct tree *t, struct
 		return why;
 	l->page = page_at(f, l->number);
 	/* What was sound in another tree may be of another kind in this one. */
-	if (get16(l->page + PAGE_FLAGS_AT) != (leaf ? TREE_LEAF : PAGE_BRANCH))
+	if (get16(l->page + PAGE_FLAGS_AT) != (leaf ? PAGE_LEAF : PAGE_BRANCH))
 		return leaf ? "it is no leaf" : "it is no branch";
 	l->n = tree_leaf_count(l->page);
 	if ((l->low.data != NULL && compare(node_key(node_at(l->page, first)), l->low, t->numbers) < 0) ||
@@ -226,19 +221,32 @@ static bool node_value(const struct tree_file *f, const uint8_t *node, struct kv
 		return false;
 	page = page_at(f, number);
 	fault->why = "it is not the first of a value's pages";
-	if (get64(page) != number || get16(page + PAGE_FLAGS_AT) != TREE_OVERFLOW || get32(page + PAGE_RUN_AT) != run)
+	if (get64(page) != number || get16(page + PAGE_FLAGS_AT) != PAGE_OVERFLOW || get32(page + PAGE_RUN_AT) != run)
 		return false;
 	value->data = page + TREE_PAGE_HEAD;
 	return true;
 }
 
-bool tree_leaf_at(const struct tree_file *f, const uint8_t *page, unsigned i, struct kv_bytes *key, struct kv_bytes *value)
+bool tree_leaf_at(const struct tree_file *f, const uint8_t *page, unsigned i, struct kv_bytes *key, struct kv_bytes *value,
+                  bool *table)
 {
 	const uint8_t *node = node_at(page, i);
 	struct tree_fault fault;
 
 	*key = node_key(node);
+	*table = (get16(node + NODE_FLAGS_AT) & NODE_TABLE) != 0;
 	return node_value(f, node, value, &fault);
+}
+
+bool tree_overflow_at(const struct tree_file *f, uint64_t number, struct kv_bytes *value)
+{
+	const uint8_t *page = page_at(f, number);
+	uint64_t run = get32(page + PAGE_RUN_AT);
+
+	if (get64(page) != number || get16(page + PAGE_FLAGS_AT) != PAGE_OVERFLOW || run == 0 || run > f->pages - number)
+		return false;
+	*value = (struct kv_bytes){page + TREE_PAGE_HEAD, run * f->page_size - TREE_PAGE_HEAD};
+	return true;
 }
 
 /* ---- cursors ---- */
@@ -499,7 +507,7 @@ static void walk_page(struct tree_walk *w, struct tree_cursor *c, unsigned depth
 		w->entries += l->n;
 		walk_values(w, l);
 		if (w->leaf != NULL)
-			w->leaf(w->context, l->page, l->number);
+			w->leaf(w->context, l->page);
 		return;
 	}
 	for (l->at = 0; l->at < l->n; l->at++) {

@@ -20,8 +20,6 @@
 #define TREE_META_BYTES 152     /* of a meta page, from its begin */
 #define TREE_PAGE_HEAD 16
 
-enum { TREE_LEAF = 2, TREE_OVERFLOW = 4 }; /* flags of a page: tree_flags */
-
 /* What the file says of a tree. */
 struct tree {
 	uint64_t root, entries, pages; /* pages: all that it says it has */
@@ -56,9 +54,6 @@ bool tree_meta(const uint8_t *page, struct tree_meta *out);
 
 /* Read the record of a table, which is the value of its name in LMDB's own table. */
 void tree_of(struct tree *t, const struct tree_file *f, struct kv_bytes record);
-
-/* The flags of a page below f->pages. */
-unsigned tree_flags(const struct tree_file *f, uint64_t number);
 
 /* ---- cursors ---- */
 
@@ -95,7 +90,7 @@ struct tree_walk {
 	struct tree_file *file;
 	uint8_t *seen; /* a bit a page: those that belong to something */
 	void (*fault)(void *context, const struct tree_fault *fault); /* called for every damaged page */
-	void (*leaf)(void *context, const uint8_t *page, uint64_t number); /* may be NULL: called for every sound one */
+	void (*leaf)(void *context, const uint8_t *page); /* may be NULL: called for every sound one */
 	void *context;
 	uint64_t faults, pages, entries; /* that were met */
 };
@@ -116,6 +111,10 @@ const char *tree_leaf_fault(const struct tree_file *f, uint64_t number);
 
 /* How many keys a sound leaf has; one of them, and its value where that is whole (else false). */
 unsigned tree_leaf_count(const uint8_t *page);
-bool tree_leaf_at(const struct tree_file *f, const uint8_t *page, unsigned i, struct kv_bytes *key, struct kv_bytes *value);
+bool tree_leaf_at(const struct tree_file *f, const uint8_t *page, unsigned i, struct kv_bytes *key, struct kv_bytes *value,
+                  bool *table);
+
+/* The first page of a value that has pages of its own, its bytes to the end of the last of them. False: it is none. */
+bool tree_overflow_at(const struct tree_file *f, uint64_t number, struct kv_bytes *value);
 
 #endif
