@@ -24,9 +24,9 @@ struct store_key store_key(uint64_t number)
 /* ---- meta ---- */
 
 /* A checksum whose lower half is not 0, which says that there is none. */
-static uint64_t check_of(const uint8_t *bytes, size_t size, uint64_t seed)
+static uint64_t check_of(const uint8_t *bytes, size_t size)
 {
-	uint64_t check = hash64(bytes, size, seed);
+	uint64_t check = hash64(bytes, size, 0);
 
 	return (uint32_t)check == 0 ? check + 1 : check;
 }
@@ -39,7 +39,7 @@ static void encode_state(const struct store_state *state, uint8_t record[STATE_B
 	put64(record + 24, state->tail_bytes);
 	put64(record + 32, state->next_dead);
 	put32(record + 40, state->dict);
-	put32(record + STATE_CHECK_AT, (uint32_t)check_of(record, STATE_CHECK_AT, 0));
+	put32(record + STATE_CHECK_AT, (uint32_t)check_of(record, STATE_CHECK_AT));
 }
 
 /* format: version, seed, when it was made, checksum. */
@@ -49,7 +49,7 @@ static void new_format(uint8_t record[FORMAT_BYTES])
 	put32(record, EVS_FORMAT);
 	random_bytes(record + 8, 8);
 	put64(record + 16, (uint64_t)moment_now_us());
-	put64(record + FORMAT_CHECK_AT, check_of(record, FORMAT_CHECK_AT, 0));
+	put64(record + FORMAT_CHECK_AT, check_of(record, FORMAT_CHECK_AT));
 }
 
 bool store_read_format(struct kv_bytes record, uint64_t *seed, bool *checked)
@@ -58,7 +58,7 @@ bool store_read_format(struct kv_bytes record, uint64_t *seed, bool *checked)
 		return false;
 	*seed = get64(record.data + 8);
 	*checked = get64(record.data + FORMAT_CHECK_AT) != 0;
-	return !*checked || get64(record.data + FORMAT_CHECK_AT) == check_of(record.data, FORMAT_CHECK_AT, 0);
+	return !*checked || get64(record.data + FORMAT_CHECK_AT) == check_of(record.data, FORMAT_CHECK_AT);
 }
 
 static int read_format(struct evs_store *s, struct kv_txn *txn, struct evs_error *err)
@@ -112,7 +112,7 @@ bool store_read_state(struct kv_bytes record, bool checked, struct store_state *
 {
 	uint32_t check = record.size == STATE_BYTES ? get32(record.data + STATE_CHECK_AT) : 0;
 
-	if (record.size != STATE_BYTES || (check == 0 ? checked : check != (uint32_t)check_of(record.data, STATE_CHECK_AT, 0)))
+	if (record.size != STATE_BYTES || (check == 0 ? checked : check != (uint32_t)check_of(record.data, STATE_CHECK_AT)))
 		return false;
 	state->last_position = get64(record.data);
 	state->last_recorded = (int64_t)get64(record.data + 8);
@@ -135,7 +135,22 @@ static int read_state(struct evs_store *s, struct kv_txn *txn, struct store_stat
 
 /* ---- names ---- */
 
-/* Behind its names a record has a zero, and 4 bytes of a checksum of what stands before that. */
+/* Behind its names a record has a zero, and the checksum of what stands before that and of its key, each to be had without the other. */
+static uint32_t names_check(struct kv_bytes names, uint64_t first)
+{
+	return (uint32_t)(hash64(names.data, names.size, 0) ^ hash_mix(first));
+}
+
+uint64_t store_names_first(struct kv_bytes names, uint32_t check)
+{
+	uint32_t wanted = names_check(names, 0) ^ check;
+	uint64_t first = NAME_FIXED;
+
+	while (first < NAME_LIMIT && (uint32_t)hash_mix(first) != wanted)
+		first++;
+	return first;
+}
+
 bool store_read_names(struct kv_bytes key, struct kv_bytes record, bool checked, uint64_t *first, struct kv_bytes *names)
 {
 	size_t at = 0;
@@ -149,7 +164,7 @@ bool store_read_names(struct kv_bytes key, struct kv_bytes record, bool checked,
 	if (at == record.size)
 		return !checked;
 	return record.size > at && record.size - at == NAMES_CHECK_BYTES &&
-	       get32(record.data + at + 1) == (uint32_t)check_of(record.data, at, *first);
+	       get32(record.data + at + 1) == names_check(*names, *first);
 }
 
 /* Read the names that other processes added. A record's key is the number of its first name. */
@@ -187,7 +202,7 @@ int store_put_names(struct evs_store *s, struct kv_txn *txn, unsigned first, str
 	if (first == name_count(s->names))
 		return EVS_OK;
 	name_encode(s->names, first, &names);
-	put32(check + 1, (uint32_t)check_of(names.data, names.size, first));
+	put32(check + 1, names_check((struct kv_bytes){names.data, names.size}, first));
 	buf_put(&names, check, sizeof check);
 	status = names.failed ? error_nomem(err) : kv_put(txn, KV_NAME, key.bytes, sizeof key.bytes, names.data, names.size, err);
 	buf_free(&names);

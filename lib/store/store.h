@@ -62,6 +62,9 @@ bool store_read_state(struct kv_bytes record, bool checked, struct store_state *
  */
 bool store_read_names(struct kv_bytes key, struct kv_bytes record, bool checked, uint64_t *first, struct kv_bytes *names);
 
+/* The number of the first of the names with this checksum; NAME_LIMIT: there is none. */
+uint64_t store_names_first(struct kv_bytes names, uint32_t check);
+
 int store_put_state(struct kv_txn *txn, const struct store_state *state, struct evs_error *err);
 
 /* Store the names from `first` on. */
