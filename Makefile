@@ -106,6 +106,13 @@ $(BUILD)/crash/%: tests/crash/%.c tests/crash/disk.c tests/crash/state.c $(wildc
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(filter-out -MMD -MP,$(ALL_CFLAGS)) -o $@ $(filter %.c,$^) $(BUILD)/libevs.a $(TOOL_LIBS)
 
+# Damaged stores: tests/damage/README.md.
+.PHONY: damage
+damage: $(BUILD)/bin/evs $(BUILD)/damage/damage
+$(BUILD)/damage/%: tests/damage/%.c $(BUILD)/libevs.a $(BUILD)/flags
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(filter-out -MMD -MP,$(ALL_CFLAGS)) -o $@ $< $(BUILD)/libevs.a $(TOOL_LIBS)
+
 .PHONY: deps
 deps: ## install what building and testing needs (Debian, Ubuntu)
 	@.ci/deps

@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "base/nearest.h"
+#include "common/fault.h"
 #include "common/memory.h"
 #include "common/message.h"
 #include "common/output.h"
@@ -172,6 +173,7 @@ static int help(const char *topic)
 static int run_tool(const struct tool *tool, int argc, char **argv)
 {
 	output_begin();
+	fault_begin();
 	message_program(tool->name);
 	return output_finish(tool->run(argc, argv));
 }

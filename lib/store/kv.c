@@ -12,6 +12,7 @@
 
 #include "base/buf.h"
 #include "base/error.h"
+#include "base/mapped.h"
 #include "store/pages.h"
 #include "store/survey.h"
 #include "store/tree.h"
@@ -183,6 +184,7 @@ static int find_map(struct kv *kv, const struct kv_record *first, bool *ours, bo
 			kv->map = (uintptr_t)v.mv_data - (uintptr_t)(value.data - (uint8_t *)own);
 		kv_abort(txn);
 	}
+	mapped_remove(own);
 	munmap(own, size);
 	return status == EVS_END ? EVS_OK : status;
 }
@@ -311,6 +313,7 @@ void kv_close(struct kv *kv)
 {
 	if (kv == NULL)
 		return;
+	mapped_remove((const void *)kv->map);
 	if (kv->env != NULL)
 		mdb_env_close(kv->env);
 	free(kv);
@@ -368,6 +371,7 @@ static int take_snapshot(struct kv_txn *txn, struct evs_error *err)
 	/* Pages that are all free may be missing at the end. */
 	pages = kv_file_size(txn->kv) / txn->kv->page_size;
 	txn->file.pages = txn->meta.last_page < pages ? txn->meta.last_page + 1 : pages;
+	mapped_add(txn->file.bytes, txn->file.pages * txn->file.page_size);
 	return find_trees(txn, err);
 }
 

@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "base/error.h"
+#include "base/mapped.h"
 
 /* A walk of all tables. */
 struct survey {
@@ -111,12 +112,14 @@ int survey_open(const char *path, struct survey_file *f, struct evs_error *err)
 		return error_set(err, error_status(errno), errno, "cannot read the store");
 	}
 	f->file.bytes = map;
+	mapped_add(map, f->size);
 	find_meta(f);
 	return EVS_OK;
 }
 
 void survey_close(struct survey_file *f)
 {
+	mapped_remove(f->file.bytes);
 	if (f->file.bytes != NULL)
 		munmap((void *)(uintptr_t)f->file.bytes, f->size);
 	if (f->fd >= 0)
