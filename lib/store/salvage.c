@@ -46,7 +46,6 @@ struct salvage {
 	struct evs_error *err;
 	bool no_memory;
 
-	uint8_t *seen;          /* pages that trees lead to */
 	enum kind gathering;    /* of the table that is walked */
 	struct finds finds[KINDS];
 	bool has_format, checked, has_state;
@@ -225,16 +224,21 @@ static void take_tables(struct salvage *s, struct tree_walk *w)
 
 static void gather_led(struct salvage *s)
 {
-	struct tree_walk w = {.file = &s->f.file, .seen = s->seen, .fault = pass_over, .leaf = take_main, .context = s};
+	struct tree_walk w = {.file = &s->f.file, .fault = pass_over, .leaf = take_main, .context = s};
 
 	if (s->f.why != NULL)
+		return;
+	w.seen = calloc(s->f.file.pages / 8 + 1, 1);
+	s->no_memory |= w.seen == NULL;
+	if (w.seen == NULL)
 		return;
 	tree_walk(&w, &s->f.meta.main);
 	w.leaf = take_led;
 	take_tables(s, &w);
+	free(w.seen);
 }
 
-/* A leaf that no tree leads to: what its records are, only they can tell. */
+/* A leaf, whoever leads to it: what its records are, only they can tell. */
 static void take_stray(struct salvage *s, const uint8_t *page)
 {
 	struct kv_bytes key, value;
@@ -267,7 +271,7 @@ static void take_stray_names(struct salvage *s, struct kv_bytes value)
 		add(s, KIND_NAMES, find);
 }
 
-/* Pages of one value that no leaf leads to. */
+/* Pages of one value. */
 static void take_stray_value(struct salvage *s, struct kv_bytes value)
 {
 	struct find find;
@@ -285,7 +289,7 @@ static void take_stray_value(struct salvage *s, struct kv_bytes value)
 	}
 }
 
-/* All pages that no tree leads to. */
+/* All pages. What trees lead to is found once more, and then not needed; but what leads to a page may be wrong about it. */
 static void gather_strays(struct salvage *s)
 {
 	struct tree_file *f = &s->f.file;
@@ -293,8 +297,6 @@ static void gather_strays(struct salvage *s)
 
 	f->pages = s->f.size / f->page_size;
 	for (uint64_t i = 0; i < f->pages; i++) {
-		if ((s->seen[i / 8] >> (i % 8) & 1) != 0)
-			continue;
 		if (tree_leaf_fault(f, i) == NULL)
 			take_stray(s, f->bytes + i * f->page_size);
 		else if (tree_overflow_at(f, i, &value))
@@ -426,10 +428,21 @@ static void read_segment(struct salvage *s, const struct find *find, uint64_t fi
 		read_frames(s, &g, dict, first, find->led);
 }
 
+/* Whether the stretch that begins at `first` has all events of a find. */
+static bool has_all(const struct salvage *s, const struct find *find, uint64_t first)
+{
+	for (uint64_t i = find->first - first; i < find->first - first + find->count; i++)
+		if (s->events[i].record.position == 0 || !s->events[i].led)
+			return false;
+	return true;
+}
+
 static void read_find(struct salvage *s, enum kind kind, const struct find *find, uint64_t first)
 {
 	struct record r;
 
+	if (!find->led && has_all(s, find, first))
+		return;
 	if (kind == KIND_SEGMENT)
 		read_segment(s, find, first);
 	else if (fetch_decode_tail(find->value, find->first, &r))
@@ -534,10 +547,9 @@ static int salvage(struct salvage *s)
 {
 	int status;
 
-	s->seen = calloc(s->f.size / s->f.file.page_size / 8 + 1, 1);
 	s->names = name_table_new();
 	s->zip = zip_new();
-	if (s->seen == NULL || s->names == NULL || s->zip == NULL)
+	if (s->names == NULL || s->zip == NULL)
 		return error_nomem(s->err);
 	gather_led(s);
 	gather_strays(s);
@@ -568,7 +580,6 @@ static void release(struct salvage *s)
 	buf_free(&s->bytes);
 	buf_free(&s->text);
 	free(s->events);
-	free(s->seen);
 }
 
 int evs_salvage(const char *path, int (*write)(void *context, const void *text, size_t size),
