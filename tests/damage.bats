@@ -142,3 +142,17 @@ END
 	ends 5 $follower
 	[ -s err ]
 }
+
+@test "a store that becomes shorter in the middle of a read ends that likewise" {
+	prepared
+	mkfifo pipe
+	"$EVS_BIN/evs" cat a.evs --salvage >pipe 2>err 3>&- &
+	reader=$!
+	exec 4<pipe
+	read -r line <&4
+	truncate -s 8192 a.evs # what it has read by now is less than the first segment
+	cat <&4 >/dev/null
+	exec 4<&-
+	ends 5 $reader
+	grep -q 'has become shorter while it was read' err
+}

@@ -18,7 +18,10 @@ enum {
 };
 
 /* A page, and a node in it. */
-enum { PAGE_FLAGS_AT = 10, PAGE_LOWER_AT = 12, PAGE_UPPER_AT = 14, PAGE_RUN_AT = 12, PAGE_BRANCH = 1, PAGE_LEAF = 2, PAGE_OVERFLOW = 4, PAGE_META = 8 };
+enum {
+	PAGE_FLAGS_AT = 10, PAGE_LOWER_AT = 12, PAGE_UPPER_AT = 14, PAGE_RUN_AT = 12,
+	PAGE_BRANCH = 1, PAGE_LEAF = 2, PAGE_OVERFLOW = 4, PAGE_META = 8,
+};
 enum { NODE_FLAGS_AT = 4, NODE_KEY_SIZE_AT = 6, NODE_HEAD = 8, NODE_BIG = 1, NODE_TABLE = 2 };
 enum { PAGE_SIZE_MAX = 65536, LEAST_PAGE = 2 };
 
@@ -26,11 +29,18 @@ enum { PAGE_SIZE_MAX = 65536, LEAST_PAGE = 2 };
 
 static void read_record(struct tree *t, const uint8_t *record, uint64_t pages, unsigned flags)
 {
+	unsigned has = get16(record + RECORD_FLAGS_AT);
+
 	*t = (struct tree){.root = get64(record + RECORD_ROOT_AT), .entries = get64(record + RECORD_ENTRIES_AT),
 	                   .depth = get16(record + RECORD_DEPTH_AT), .numbers = flags == RECORD_NUMBERS};
 	t->pages = get64(record + RECORD_BRANCHES_AT) + get64(record + RECORD_LEAVES_AT) + get64(record + RECORD_OVERFLOW_AT);
-	t->damaged = (get16(record + RECORD_FLAGS_AT) & ~(t->numbers ? RECORD_ONE_FILE : 0)) != (int)flags || t->depth > TREE_DEPTH_MAX || (t->depth == 0) != (t->root == TREE_NONE) ||
-	             (t->depth == 0 ? t->entries != 0 || t->pages != 0 : t->root < LEAST_PAGE || t->root >= pages || t->pages > pages);
+	if (t->numbers)
+		has &= ~(unsigned)RECORD_ONE_FILE;
+	t->damaged = has != flags || t->depth > TREE_DEPTH_MAX || (t->depth == 0) != (t->root == TREE_NONE);
+	if (t->depth == 0)
+		t->damaged |= t->entries != 0 || t->pages != 0;
+	else
+		t->damaged |= t->root < LEAST_PAGE || t->root >= pages || t->pages > pages;
 }
 
 bool tree_meta(const uint8_t *page, struct tree_meta *out)
