@@ -36,7 +36,9 @@ struct kv {
 	MDB_env *env;
 	int fd;
 	size_t page_size;
-	uintptr_t map; /* where LMDB has the file in memory */
+	uintptr_t map; /* where LMDB has the file in memory; 0: that is not known yet, pages are read into `copies` */
+	struct tree_copies *copies;
+	_Atomic uint64_t pages; /* of the file, when that was last needed: it becomes longer, and shorter only by mishap */
 	MDB_dbi tables[KV_TABLES]; /* where it may be written to */
 	bool written; /* the lists of free pages were looked at */
 };
@@ -52,7 +54,8 @@ struct kv_txn {
 	bool write;
 	struct tree_meta meta;
 	struct tree_file file;
-	struct tree trees[KV_TABLES + DBS_MAX]; /* as they are in the snapshot; of kv_table_open behind the others */
+	struct tree trees[KV_TABLES + DBS_MAX]; /* as they are in the snapshot, where they are known; of kv_table_open behind the others */
+	bool known[KV_TABLES];
 	unsigned opened; /* by kv_table_open, in a reading transaction */
 };
 
@@ -101,7 +104,6 @@ static int fail_page(struct evs_error *err, const struct tree_fault *fault)
 	                 (unsigned long long)fault->page, fault->why);
 }
 
-static int find_tree(struct kv_txn *txn, const char *name, struct tree *t, struct evs_error *err);
 static int check_main(struct kv_txn *txn, struct evs_error *err);
 
 /* ---- open and close ---- */
@@ -160,32 +162,38 @@ static int make_tables(struct kv *kv, const struct kv_record *first, size_t n)
 }
 
 /*
- * Find out where LMDB has the file in memory, which it does not tell: through a map of our own, the record that shows the file to be
- * ours is found; then LMDB is asked for the same one. *ours: there is one; *empty: the file has nothing at all.
+ * Find out where LMDB has the file in memory, which it does not tell: the record that shows the file to be ours is looked for in pages
+ * that are read by themselves; then LMDB is asked for the same one. *ours: there is one; *empty: the file has nothing at all.
  */
 static int find_map(struct kv *kv, const struct kv_record *first, bool *ours, bool *empty, struct evs_error *err)
 {
-	struct kv_bytes value = {NULL, 0};
-	size_t size = (size_t)kv_file_size(kv);
+	struct kv_bytes wanted = {(const uint8_t *)first->key, strlen(first->key)}, key = wanted, value;
+	MDB_val k = {wanted.size, (void *)(uintptr_t)first->key}, v;
+	struct tree_copies copies = {.n = 0};
 	struct kv_txn *txn;
-	MDB_val k = {strlen(first->key), (void *)(uintptr_t)first->key}, v;
-	void *own = size == 0 ? MAP_FAILED : mmap(NULL, size, PROT_READ, MAP_SHARED, kv->fd, 0);
+	struct tree_cursor c;
 	int status;
 
-	if (own == MAP_FAILED)
-		return error_set(err, size == 0 ? EVS_CORRUPT : error_status(errno), size == 0 ? 0 : errno, "cannot read the store");
-	kv->map = (uintptr_t)own;
+	kv->copies = &copies;
+	kv->map = 0;
 	status = kv_begin(kv, false, &txn, err);
 	if (status == EVS_OK) {
-		*empty = txn->trees[KV_META].depth == 0;
-		status = kv_get(txn, KV_META, first->key, strlen(first->key), &value, err);
-		*ours = status == EVS_OK;
-		if (*ours && mdb_dbi_open(txn->txn, NULL, 0, &kv->tables[KV_META]) == 0 && mdb_get(txn->txn, kv->tables[KV_META], &k, &v) == 0)
-			kv->map = (uintptr_t)v.mv_data - (uintptr_t)(value.data - (uint8_t *)own);
+		*empty = txn->meta.main.depth == 0;
+		tree_cursor(&c, &txn->file, &txn->meta.main);
+		status = tree_move(&c, KV_AT_OR_AFTER, &key, &value, NULL);
+		*ours = status == EVS_OK && key.size == wanted.size && memcmp(key.data, wanted.data, key.size) == 0;
+		if (status == EVS_CORRUPT)
+			fail_page(err, &c.fault);
+		if (*ours && mdb_dbi_open(txn->txn, NULL, 0, &kv->tables[KV_META]) == 0 && mdb_get(txn->txn, kv->tables[KV_META], &k, &v) == 0) {
+			const struct tree_level *leaf = &c.levels[c.tree->depth - 1];
+			kv->map = (uintptr_t)v.mv_data - (leaf->number * kv->page_size + (uintptr_t)(value.data - leaf->page));
+		}
 		kv_abort(txn);
 	}
-	mapped_remove(own);
-	munmap(own, size);
+	for (unsigned i = 0; i < copies.n; i++)
+		free(copies.pages[i]);
+	kv->copies = NULL;
+	*ours &= kv->map != 0;
 	return status == EVS_END ? EVS_OK : status;
 }
 
@@ -321,58 +329,58 @@ void kv_close(struct kv *kv)
 
 /* ---- transactions ---- */
 
+/* Read the first bytes of a meta page. */
+static bool get_meta(const struct kv_txn *txn, uint64_t number, uint8_t meta[TREE_META_BYTES])
+{
+	uint64_t at = number * txn->file.page_size;
+
+	if (txn->file.bytes == NULL)
+		return pread(txn->kv->fd, meta, TREE_META_BYTES, (off_t)at) == TREE_META_BYTES;
+	memcpy(meta, txn->file.bytes + at, TREE_META_BYTES);
+	return true;
+}
+
 /* Read the meta page of the snapshot; false where it is another's by now, or damaged. */
 static bool read_meta(struct kv_txn *txn)
 {
 	uint64_t id = mdb_txn_id(txn->txn) - txn->write; /* of the transaction that left the snapshot */
-	const uint8_t *page = txn->file.bytes + (id & 1) * txn->file.page_size;
-	uint8_t meta[TREE_META_BYTES];
+	uint8_t meta[TREE_META_BYTES], again[TREE_META_BYTES];
 
-	memcpy(meta, page, sizeof meta);
-	return tree_meta(meta, &txn->meta) && txn->meta.txn == id && txn->meta.page_size == txn->file.page_size &&
-	       memcmp(meta, page, sizeof meta) == 0;
-}
-
-/* Find the trees of the tables in the snapshot. */
-static int find_trees(struct kv_txn *txn, struct evs_error *err)
-{
-	txn->opened = 0;
-	txn->trees[KV_META] = txn->meta.main;
-	for (unsigned i = KV_META + 1; i < KV_TABLES; i++) {
-		int status = find_tree(txn, table_names[i], &txn->trees[i], err);
-		if (status != EVS_OK && status != EVS_END)
-			return status;
-	}
-	return EVS_OK;
+	return get_meta(txn, id & 1, meta) && tree_meta(meta, &txn->meta) && txn->meta.txn == id &&
+	       txn->meta.page_size == txn->file.page_size && get_meta(txn, id & 1, again) && memcmp(meta, again, sizeof meta) == 0;
 }
 
 /* Look at what a transaction has before it. */
 static int take_snapshot(struct kv_txn *txn, struct evs_error *err)
 {
 	const struct tree_fault fault = {TREE_NONE, "its first pages are not those of the newest commit"};
-	uint64_t pages = kv_file_size(txn->kv) / txn->kv->page_size;
+	struct kv *kv = txn->kv;
 	int rc = 0;
 
 	memset(&txn->file, 0, sizeof txn->file);
-	txn->file.bytes = (const uint8_t *)txn->kv->map;
-	txn->file.page_size = (uint32_t)txn->kv->page_size;
-	for (int i = 0; rc == 0; i++) {
-		if (pages < 2 || i == TRIES_MAX)
-			return fail_page(err, &fault);
-		if (read_meta(txn))
-			break;
-		if (txn->write)
+	memset(txn->known, 0, sizeof txn->known);
+	txn->opened = 0;
+	txn->file.bytes = (const uint8_t *)kv->map;
+	txn->file.fd = kv->fd;
+	txn->file.copies = kv->copies;
+	txn->file.page_size = (uint32_t)kv->page_size;
+	for (int i = 0; rc == 0 && !read_meta(txn); i++) {
+		if (txn->write || i == TRIES_MAX)
 			return fail_page(err, &fault);
 		mdb_txn_reset(txn->txn); /* two commits came between */
 		rc = mdb_txn_renew(txn->txn);
 	}
 	if (rc != 0)
 		return fail(err, rc, "read the store");
+	if (txn->meta.last_page >= kv->pages)
+		kv->pages = kv_file_size(kv) / kv->page_size;
 	/* Pages that are all free may be missing at the end. */
-	pages = kv_file_size(txn->kv) / txn->kv->page_size;
-	txn->file.pages = txn->meta.last_page < pages ? txn->meta.last_page + 1 : pages;
-	mapped_add(txn->file.bytes, txn->file.pages * txn->file.page_size);
-	return find_trees(txn, err);
+	txn->file.pages = txn->meta.last_page < kv->pages ? txn->meta.last_page + 1 : kv->pages;
+	if (txn->file.bytes != NULL)
+		mapped_add(txn->file.bytes, txn->file.pages * txn->file.page_size);
+	txn->trees[KV_META] = txn->meta.main;
+	txn->known[KV_META] = true;
+	return EVS_OK;
 }
 
 /* Look at all of LMDB's own table, which every commit writes to. */
@@ -554,6 +562,19 @@ static int find_tree(struct kv_txn *txn, const char *name, struct tree *t, struc
 	return EVS_OK;
 }
 
+/* The tree of a table in the snapshot; where it cannot be found it counts as damaged. */
+static const struct tree *tree_in(struct kv_txn *txn, enum kv_table table)
+{
+	struct evs_error unused;
+
+	if (table < KV_TABLES && !txn->known[table]) {
+		txn->known[table] = true;
+		if (find_tree(txn, table_names[table], &txn->trees[table], &unused) == EVS_CORRUPT)
+			txn->trees[table].damaged = true;
+	}
+	return &txn->trees[table];
+}
+
 /* The number of a table that was opened in a reading transaction: a tree's root tells it from others. */
 static int number_tree(struct kv_txn *txn, const struct tree *t, enum kv_table *table, struct evs_error *err)
 {
@@ -614,7 +635,7 @@ static int check_trees(struct kv_txn *txn, const struct tree *const *trees, size
 /* Before LMDB does away with a table. */
 static int check_table(struct kv_txn *txn, enum kv_table table, struct evs_error *err)
 {
-	const struct tree *t = &txn->trees[table];
+	const struct tree *t = tree_in(txn, table);
 
 	return check_trees(txn, &t, 1, err);
 }
@@ -635,7 +656,7 @@ static int check_around(struct kv_txn *txn, enum kv_table table, enum kv_move mo
 {
 	struct tree_cursor c;
 
-	tree_cursor(&c, &txn->file, &txn->trees[table]);
+	tree_cursor(&c, &txn->file, tree_in(txn, table));
 	return tree_surroundings(&c, move, key, beside) == EVS_OK ? EVS_OK : fail_page(err, &c.fault);
 }
 
@@ -646,7 +667,7 @@ static int get_from_tree(struct kv_txn *txn, enum kv_table table, struct kv_byte
 	struct tree_cursor c;
 	int status;
 
-	tree_cursor(&c, &txn->file, &txn->trees[table]);
+	tree_cursor(&c, &txn->file, tree_in(txn, table));
 	status = tree_move(&c, KV_AT_OR_AFTER, &key, &found, NULL);
 	if (status == EVS_CORRUPT)
 		return fail_page(err, &c.fault);
@@ -730,7 +751,7 @@ uint64_t kv_count(struct kv_txn *txn, enum kv_table table)
 	MDB_stat st;
 
 	if (!txn->write)
-		return txn->trees[table].entries;
+		return tree_in(txn, table)->entries;
 	return mdb_stat(txn->txn, dbi_of(txn, table), &st) == 0 ? st.ms_entries : 0;
 }
 
@@ -746,7 +767,7 @@ int kv_cursor_open(struct kv_txn *txn, enum kv_table table, struct kv_cursor **o
 	c->txn = txn;
 	c->table = table;
 	c->looked = false;
-	tree_cursor(&c->at, &txn->file, &txn->trees[table]);
+	tree_cursor(&c->at, &txn->file, tree_in(txn, table));
 	if (txn->write && (rc = mdb_cursor_open(txn->txn, dbi_of(txn, table), &c->cursor)) != 0) {
 		free(c);
 		return fail(err, rc, "read the store");

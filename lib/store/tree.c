@@ -1,6 +1,8 @@
 #include "store/tree.h"
 
+#include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/bytes.h"
 
@@ -70,9 +72,21 @@ void tree_of(struct tree *t, const struct tree_file *f, struct kv_bytes record)
 
 /* ---- pages ---- */
 
+/* A page of a file that is not in memory; NULL: it cannot be read. */
+static const uint8_t *read_page(const struct tree_file *f, uint64_t number)
+{
+	struct tree_copies *c = f->copies;
+	uint8_t *page = c->n < TREE_DEPTH_MAX ? malloc(f->page_size) : NULL;
+
+	if (page == NULL)
+		return NULL;
+	c->pages[c->n++] = page;
+	return pread(f->fd, page, f->page_size, (off_t)(number * f->page_size)) == (ssize_t)f->page_size ? page : NULL;
+}
+
 static const uint8_t *page_at(const struct tree_file *f, uint64_t number)
 {
-	return f->bytes + number * f->page_size;
+	return f->bytes == NULL ? read_page(f, number) : f->bytes + number * f->page_size;
 }
 
 unsigned tree_leaf_count(const uint8_t *page)
@@ -160,15 +174,13 @@ static const char *tiles_fault(const struct tree_file *f, const uint8_t *page, u
 }
 
 /* What is wrong with a page of a tree by itself; NULL: nothing. */
-static const char *page_fault(const struct tree_file *f, uint64_t number, bool leaf, bool numbers)
+static const char *page_fault(const struct tree_file *f, const uint8_t *page, uint64_t number, bool leaf, bool numbers)
 {
-	const uint8_t *page;
 	unsigned lower, upper, n;
 	const char *why;
 
-	if (number < LEAST_PAGE || number >= f->pages)
+	if (page == NULL)
 		return "it is not in the file";
-	page = page_at(f, number);
 	if (get64(page) != number)
 		return "it has the number of another page";
 	if (get16(page + PAGE_FLAGS_AT) != (leaf ? PAGE_LEAF : PAGE_BRANCH))
@@ -188,19 +200,20 @@ static const char *page_fault(const struct tree_file *f, uint64_t number, bool l
 
 const char *tree_leaf_fault(const struct tree_file *f, uint64_t number)
 {
-	return page_fault(f, number, true, false);
+	return page_fault(f, number < LEAST_PAGE || number >= f->pages ? NULL : page_at(f, number), number, true, false);
 }
 
 /* The same, remembered for this snapshot, and whether the page lies between the keys that lead to it. */
 static const char *level_fault(struct tree_file *f, const struct tree *t, struct tree_level *l, bool leaf)
 {
 	_Atomic uint64_t *sound = &f->sound[l->number % (sizeof f->sound / sizeof f->sound[0])];
-	const char *why = *sound == l->number ? NULL : page_fault(f, l->number, leaf, t->numbers);
 	unsigned first = leaf ? 0 : 1;
+	const char *why;
 
+	l->page = l->number < LEAST_PAGE || l->number >= f->pages ? NULL : page_at(f, l->number);
+	why = l->page != NULL && *sound == l->number ? NULL : page_fault(f, l->page, l->number, leaf, t->numbers);
 	if (why != NULL)
 		return why;
-	l->page = page_at(f, l->number);
 	/* What was sound in another tree may be of another kind in this one. */
 	if (get16(l->page + PAGE_FLAGS_AT) != (leaf ? PAGE_LEAF : PAGE_BRANCH))
 		return leaf ? "it is no leaf" : "it is no branch";
@@ -231,7 +244,7 @@ static bool node_value(const struct tree_file *f, const uint8_t *node, struct kv
 		return false;
 	page = page_at(f, number);
 	fault->why = "it is not the first of a value's pages";
-	if (get64(page) != number || get16(page + PAGE_FLAGS_AT) != PAGE_OVERFLOW || get32(page + PAGE_RUN_AT) != run)
+	if (page == NULL || get64(page) != number || get16(page + PAGE_FLAGS_AT) != PAGE_OVERFLOW || get32(page + PAGE_RUN_AT) != run)
 		return false;
 	value->data = page + TREE_PAGE_HEAD;
 	return true;

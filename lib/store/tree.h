@@ -37,7 +37,9 @@ struct tree_meta {
 
 /* The file, or as much of it as a snapshot has. Any number of threads may read. */
 struct tree_file {
-	const uint8_t *bytes;
+	const uint8_t *bytes; /* where it is in memory; NULL: pages are read from fd into `copies`, for one short walk by one thread */
+	int fd;
+	struct tree_copies *copies;
 	uint64_t pages; /* that can be read */
 	uint32_t page_size;
 	_Atomic uint64_t sound[256]; /* numbers of pages that were looked at, at their number modulo 256; 0: none */
@@ -47,6 +49,12 @@ struct tree_file {
 struct tree_fault {
 	uint64_t page;
 	const char *why;
+};
+
+/* Pages that were read, the caller's: to be zeroed at first, and each page to be freed. */
+struct tree_copies {
+	uint8_t *pages[TREE_DEPTH_MAX];
+	unsigned n;
 };
 
 /* Read a meta page's first TREE_META_BYTES. False when it is none that evs could have written. */
