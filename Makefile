@@ -110,7 +110,11 @@ $(BUILD)/crash/%: tests/crash/%.c tests/crash/disk.c tests/crash/state.c $(wildc
 # Processes that race and are killed: tests/soak/README.md.
 .PHONY: soak
 soak: $(BUILD)/bin/evs $(SOAK)
-$(BUILD)/soak/%: tests/soak/%.c $(BUILD)/libevs.a $(BUILD)/flags
+
+# Damaged stores: tests/damage/README.md.
+.PHONY: damage
+damage: $(BUILD)/bin/evs $(BUILD)/damage/damage
+$(SOAK) $(BUILD)/damage/damage: $(BUILD)/%: tests/%.c $(BUILD)/libevs.a $(BUILD)/flags
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(filter-out -MMD -MP,$(ALL_CFLAGS)) -o $@ $< $(BUILD)/libevs.a $(TOOL_LIBS)
 

@@ -18,7 +18,7 @@ struct cat_args {
 	struct option_common common;
 	const char *fields;
 	int format;
-	bool follow, marker;
+	bool follow, marker, salvage;
 };
 
 #define ARG(name) offsetof(struct cat_args, name)
@@ -26,6 +26,7 @@ struct cat_args {
 static const struct option options[] = {
 	{'f', "follow", NULL, OPTION_FLAG, ARG(follow), 0, NULL, "at the end wait for new events and print them"},
 	{0, "marker", NULL, OPTION_FLAG, ARG(marker), 0, NULL, "print {\"caughtUp\":POSITION} whenever the end is reached"},
+	{0, "salvage", NULL, OPTION_FLAG, ARG(salvage), 0, NULL, "of a damaged store print every event that is still whole, and say which are lost"},
 	{0, "format", "json|pretty|cloudevents|msgpack|data|table", OPTION_CHOICE, ARG(format), 0, NULL,
 	 "a line of JSON an event (the default), indented JSON, CloudEvents 1.0, MessagePack, the data alone, or a table"},
 	{0, "fields", ".A,.B.C", OPTION_TEXT, ARG(fields), 0, NULL, "only these fields; of a table, the columns"},
@@ -148,6 +149,55 @@ static int run_cat(const struct cat_args *args, struct evs_store *store, const c
 	return status == EVS_OK ? STATUS_DONE : message_failure(path, &err);
 }
 
+/* ---- of a damaged store ---- */
+
+/* Positions whose events are lost; the first few stretches are told one by one. */
+struct lost {
+	const char *path;
+	struct sink *sink;
+	unsigned stretches;
+};
+
+enum { STRETCHES_TOLD = 20 };
+
+static int write_salvaged(void *context, const void *text, size_t size)
+{
+	return write_events(((struct lost *)context)->sink, text, size);
+}
+
+static void on_lost(void *context, uint64_t first, uint64_t last)
+{
+	struct lost *l = context;
+
+	if (l->stretches++ >= STRETCHES_TOLD)
+		return;
+	if (first == last)
+		message_print("%s: the event at position %" PRIu64 " is lost", l->path, first);
+	else
+		message_print("%s: the events at positions %" PRIu64 " to %" PRIu64 " are lost", l->path, first, last);
+}
+
+/* Print what is whole. Returns the exit status. */
+static int run_salvage(const char *path)
+{
+	struct sink sink = {.write = write_text};
+	struct lost lost = {.path = path, .sink = &sink};
+	struct evs_salvage_result result;
+	struct evs_error err = {0};
+
+	signals_catch();
+	if (evs_salvage(path, write_salvaged, on_lost, &lost, &result, &err) != EVS_OK)
+		return message_failure(path, &err);
+	if (lost.stretches > STRETCHES_TOLD)
+		message_print("%s: and others in %u more stretches", path, lost.stretches - STRETCHES_TOLD);
+	if (!result.end_known)
+		message_print("%s: how many events there were is not known: behind the last one there may have been more, or it was never committed", path);
+	if (result.lost == 0 && result.end_known)
+		return STATUS_DONE;
+	message_print("%s: %" PRIu64 " events are whole, %" PRIu64 " are lost", path, result.events, result.lost);
+	return STATUS_DAMAGED;
+}
+
 /* Whether the options go together. */
 static bool check(struct cat_args *args)
 {
@@ -159,6 +209,11 @@ static bool check(struct cat_args *args)
 	}
 	if (args->fields != NULL && args->format != FORMAT_JSON && args->format != FORMAT_TABLE) {
 		message_usage("--fields goes with --format json or table");
+		return false;
+	}
+	if (args->salvage && (args->follow || args->marker || args->fields != NULL || args->format != FORMAT_JSON ||
+	                      selectors_any(&args->selectors))) {
+		message_usage("--salvage prints all that is whole, as JSON: it goes with no other option");
 		return false;
 	}
 	if (args->marker && (args->format == FORMAT_TABLE || args->format == FORMAT_MSGPACK)) {
@@ -185,6 +240,8 @@ static int cmd_cat(int argc, char **argv)
 		return status;
 	if (!check(&args))
 		status = STATUS_USAGE;
+	else if (args.salvage)
+		status = run_salvage(given.list[0]);
 	else if (open_store(given.list[0], EVS_READ, &store, &err) != EVS_OK)
 		status = message_failure(given.list[0], &err);
 	else

@@ -7,6 +7,7 @@
 
 #include "base/nearest.h"
 #include "common/complete.h"
+#include "common/fault.h"
 #include "common/memory.h"
 #include "common/message.h"
 #include "common/output.h"
@@ -210,6 +211,7 @@ static int help(const char *topic)
 static int run_tool(const struct tool *tool, int argc, char **argv)
 {
 	output_begin();
+	fault_begin();
 	message_program(tool->name);
 	return output_finish(tool->run(argc, argv));
 }

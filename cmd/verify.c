@@ -109,6 +109,17 @@ static int look(struct evs_store *store, struct found *found, struct evs_error *
 	return status != EVS_OK ? status : more;
 }
 
+/* A store that cannot be opened: say what is wrong with its pages. Returns the exit status. */
+static int look_at_pages(const char *path, const struct evs_error *why)
+{
+	struct found found = {0};
+	struct evs_error err;
+
+	if (why->status == EVS_CORRUPT)
+		evs_verify_file(path, on_finding, NULL, &found.store, &err);
+	return message_failure(path, why);
+}
+
 /* The tool. */
 static int cmd_verify(int argc, char **argv)
 {
@@ -123,7 +134,7 @@ static int cmd_verify(int argc, char **argv)
 		return status;
 	signals_exit();
 	if (open_store(given.list[0], EVS_READ, &store, &err) != EVS_OK)
-		return message_failure(given.list[0], &err);
+		return look_at_pages(given.list[0], &err);
 	status = look(store, &found, &err);
 	if (status == EVS_OK || findings_of(&found) > 0) {
 		sum_up(given.list[0], &found);

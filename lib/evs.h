@@ -851,6 +851,32 @@ struct evs_verify_result {
 int evs_verify(struct evs_store *store, void (*each)(void *context, const struct evs_finding *finding), void *context,
                struct evs_verify_result *result, struct evs_error *err);
 
+/*
+ * Look at the pages of a file that evs_open finds damaged, and at nothing else; nobody may write to it meanwhile. Returns as
+ * evs_verify; EVS_NO_STORE, EVS_NOT_STORE.
+ */
+int evs_verify_file(const char *path, void (*each)(void *context, const struct evs_finding *finding), void *context,
+                    struct evs_verify_result *result, struct evs_error *err);
+
+struct evs_salvage_result {
+	uint64_t events; /* that were written */
+	uint64_t lost;   /* positions in front of the last one that is known of, whose event is not */
+	bool end_known;  /* false: there may have been more events behind that */
+};
+
+/*
+ * Write the events of a damaged file that are whole, in order of position, each as a line of JSON; LMDB does not read it. What the
+ * file's trees do not lead to is looked for in all of its pages. Nobody may write to it meanwhile.
+ *
+ *   write   as of evs_read_render
+ *   lost    may be NULL: called for each stretch of positions whose events are lost
+ *
+ * EVS_OK, also where events are lost; EVS_NO_STORE, EVS_NOT_STORE, EVS_INTERRUPTED (write returned not 0), EVS_NOMEM, EVS_IO.
+ */
+int evs_salvage(const char *path, int (*write)(void *context, const void *text, size_t size),
+                void (*lost)(void *context, uint64_t first, uint64_t last), void *context, struct evs_salvage_result *result,
+                struct evs_error *err);
+
 struct evs_project_verify_result {
 	uint64_t projections, states, snapshots; /* looked at */
 	uint64_t findings;

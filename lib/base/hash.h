@@ -6,6 +6,9 @@
 #include <stdint.h>
 
 uint64_t hash64(const void *data, size_t size, uint64_t seed);
+
+/* Unseeded, as if the 8 bytes at `at`, which are a checksum's own place, were zero. */
+uint64_t hash64_without(const uint8_t *data, size_t size, size_t at);
 void hash128(const void *data, size_t size, uint8_t out[16]);
 
 /* Spread one 64-bit value over all bits (the finalizer of MurmurHash3). */

@@ -80,7 +80,8 @@ int fetch_segment(struct kv_txn *txn, uint64_t position, struct segment *segment
 	if (status != EVS_OK)
 		return status;
 	status = kv_move(c, KV_AT_OR_BEFORE, &key, bytes, err);
-	if (status == EVS_OK && (key.size != 8 || !segment_open(segment, bytes->data, bytes->size) || segment->first != get64be(key.data)))
+	if (status == EVS_OK && (key.size != 8 || !segment_open(segment, bytes->data, bytes->size) || segment->first != get64be(key.data) ||
+	                         !segment_checksum_ok(segment)))
 		status = error_set(err, EVS_CORRUPT, 0, "the segment before position %llu is damaged", (unsigned long long)position);
 	if (status == EVS_OK && position - segment->first >= segment->count)
 		status = EVS_END;

@@ -13,14 +13,17 @@
 
 #include "base/buf.h"
 #include "base/error.h"
+#include "base/mapped.h"
 #include "store/pages.h"
+#include "store/survey.h"
+#include "store/tree.h"
 
 #define MAP_SIZE ((size_t)1 << 40) /* address space, not disk */
 #define MAP_SIZE_MIN ((size_t)1 << 32)
 #define READERS_MAX 1022
 #define NEARLY_FULL (1u << 20) /* bytes: a larger write may have come to a stop */
-#define NO_TABLE ((MDB_dbi)-1)
 #define DBS_MAX 128 /* tables open at a time */
+#define TRIES_MAX 100 /* to begin before two commits have come between */
 
 /* NULL: LMDB's own table, in which it also keeps the others: a page less to write at every commit. */
 static const char *const table_names[KV_TABLES] = {
@@ -34,38 +37,36 @@ struct kv {
 	MDB_env *env;
 	int fd;
 	size_t page_size;
-	uintptr_t map; /* where the file is in memory */
+	uintptr_t map; /* where LMDB has the file in memory; 0: that is not known yet, pages are read into `copies` */
+	struct tree_copies *copies;
+	_Atomic uint64_t pages; /* of the file, when that was last needed: it becomes longer, and shorter only by mishap */
+	MDB_dbi tables[KV_TABLES]; /* where it may be written to */
 	bool unlocked;
-	MDB_dbi tables[KV_TABLES];
+	bool written; /* the lists of free pages were looked at */
 };
 
+/*
+ * What is read in a reading transaction does not pass through LMDB, which keeps the snapshot alone: LMDB believes every page.
+ * A writing one reads what it has written through LMDB; before that what LMDB is going to touch is looked at in the snapshot that it
+ * began with, which has all pages that it did not write itself.
+ */
 struct kv_txn {
 	struct kv *kv;
 	MDB_txn *txn;
 	bool write;
+	struct tree_meta meta;
+	struct tree_file file;
+	struct tree trees[KV_TABLES + DBS_MAX]; /* as they are in the snapshot, where they are known; of kv_table_open behind the others */
+	bool known[KV_TABLES];
+	unsigned opened; /* by kv_table_open, in a reading transaction */
 };
 
-/* Whether bytes that LMDB hands out lie in the file: of a damaged page it believes every size. */
-static bool in_file(const struct kv_txn *txn, const MDB_val *v)
-{
-	MDB_envinfo info;
-	uintptr_t at = (uintptr_t)v->mv_data, page;
-	uint64_t size, number;
-
-	if (txn->write || mdb_env_info(txn->kv->env, &info) != 0)
-		return true; /* pages that were written lie in memory */
-	if (txn->kv->map == 0) { /* the first value that is read lies in a tree page, which says its number */
-		page = at & ~(uintptr_t)(txn->kv->page_size - 1);
-		memcpy(&number, (const void *)page, sizeof number);
-		txn->kv->map = page - number * txn->kv->page_size;
-	}
-	size = (info.me_last_pgno + 1) * txn->kv->page_size;
-	return at >= txn->kv->map && at - txn->kv->map <= size && v->mv_size <= size - (at - txn->kv->map);
-}
-
 struct kv_cursor {
-	MDB_cursor *cursor;
-	const struct kv_txn *txn;
+	MDB_cursor *cursor; /* of a writing transaction */
+	struct kv_txn *txn;
+	enum kv_table table;
+	struct tree_cursor at; /* of a writing transaction: what was looked at last */
+	bool looked;
 };
 
 /* Fill err from an LMDB result. */
@@ -94,6 +95,17 @@ static int fail(struct evs_error *err, int rc, const char *doing)
 		return error_set(err, EVS_IO, 0, "cannot %s: %s", doing, mdb_strerror(rc));
 	}
 }
+
+/* A page that is not what it should be. */
+static int fail_page(struct evs_error *err, const struct tree_fault *fault)
+{
+	if (fault->page == TREE_NONE)
+		return error_set(err, EVS_CORRUPT, 0, "the store is damaged: %s; evs verify says more", fault->why);
+	return error_set(err, EVS_CORRUPT, 0, "page %llu of the store is damaged: %s; evs verify says more",
+	                 (unsigned long long)fault->page, fault->why);
+}
+
+static int check_main(struct kv_txn *txn, struct evs_error *err);
 
 /* ---- open and close ---- */
 
@@ -133,40 +145,12 @@ static bool cannot_lock(const char *path)
 	return cannot;
 }
 
-static int get_first(struct kv *kv, MDB_txn *txn, const struct kv_record *first)
+/* Whether a file has the record that shows it to be ours. */
+static bool has_first(const struct kv *kv, MDB_txn *txn, const struct kv_record *first)
 {
 	MDB_val k = {strlen(first->key), (void *)(uintptr_t)first->key}, v;
 
-	return mdb_get(txn, kv->tables[KV_META], &k, &v);
-}
-
-/* Find the tables. *ours: the file has them; *empty: it has nothing at all. */
-static int find_tables(struct kv *kv, const struct kv_record *first, bool *ours, bool *empty)
-{
-	MDB_stat st;
-	MDB_txn *txn;
-	int rc = mdb_txn_begin(kv->env, NULL, MDB_RDONLY, &txn);
-
-	if (rc != 0)
-		return rc;
-	for (unsigned i = 0; i < KV_TABLES && rc == 0; i++) {
-		rc = mdb_dbi_open(txn, table_names[i], 0, &kv->tables[i]);
-		if (rc == MDB_NOTFOUND) {
-			kv->tables[i] = NO_TABLE;
-			rc = 0;
-		}
-	}
-	if (rc == 0 && (rc = mdb_stat(txn, kv->tables[KV_META], &st)) == 0) {
-		rc = get_first(kv, txn, first);
-		*ours = rc == 0;
-		*empty = st.ms_entries == 0;
-		if (rc == MDB_NOTFOUND)
-			rc = 0;
-	}
-	if (rc == 0)
-		return mdb_txn_commit(txn); /* keeps the handles */
-	mdb_txn_abort(txn);
-	return rc;
+	return mdb_get(txn, kv->tables[KV_META], &k, &v) != MDB_NOTFOUND;
 }
 
 /* Make the tables that are missing, and of a new file the first records: all or none. */
@@ -179,7 +163,7 @@ static int make_tables(struct kv *kv, const struct kv_record *first, size_t n)
 		return rc;
 	for (unsigned i = 0; i < KV_TABLES && rc == 0; i++)
 		rc = mdb_dbi_open(txn, table_names[i], MDB_CREATE, &kv->tables[i]);
-	if (rc == 0 && get_first(kv, txn, first) == MDB_NOTFOUND) { /* another process may have been quicker */
+	if (rc == 0 && !has_first(kv, txn, first)) { /* another process may have been quicker */
 		for (size_t i = 0; i < n && rc == 0; i++) {
 			MDB_val k = {strlen(first[i].key), (void *)(uintptr_t)first[i].key};
 			MDB_val v = {first[i].size, (void *)(uintptr_t)first[i].value};
@@ -192,19 +176,81 @@ static int make_tables(struct kv *kv, const struct kv_record *first, size_t n)
 	return rc;
 }
 
-/* Find the tables, or make them. */
-static int open_tables(struct kv *kv, enum kv_mode mode, const struct kv_record *first, size_t n)
+/*
+ * Find out where LMDB has the file in memory, which it does not tell: the record that shows the file to be ours is looked for in pages
+ * that are read by themselves; then LMDB is asked for the same one. *ours: there is one; *empty: the file has nothing at all.
+ */
+static int find_map(struct kv *kv, const struct kv_record *first, bool *ours, bool *empty, struct evs_error *err)
+{
+	struct kv_bytes wanted = {(const uint8_t *)first->key, strlen(first->key)}, key = wanted, value;
+	MDB_val k = {wanted.size, (void *)(uintptr_t)first->key}, v;
+	struct tree_copies copies = {.n = 0};
+	struct kv_txn *txn;
+	struct tree_cursor c;
+	int status;
+
+	kv->copies = &copies;
+	kv->map = 0;
+	status = kv_begin(kv, false, &txn, err);
+	if (status == EVS_OK) {
+		*empty = txn->meta.main.depth == 0;
+		tree_cursor(&c, &txn->file, &txn->meta.main);
+		status = tree_move(&c, KV_AT_OR_AFTER, &key, &value, NULL);
+		*ours = status == EVS_OK && key.size == wanted.size && memcmp(key.data, wanted.data, key.size) == 0;
+		if (status == EVS_CORRUPT)
+			fail_page(err, &c.fault);
+		if (*ours && mdb_dbi_open(txn->txn, NULL, 0, &kv->tables[KV_META]) == 0 && mdb_get(txn->txn, kv->tables[KV_META], &k, &v) == 0) {
+			const struct tree_level *leaf = &c.levels[c.tree->depth - 1];
+			kv->map = (uintptr_t)v.mv_data - (leaf->number * kv->page_size + (uintptr_t)(value.data - leaf->page));
+		}
+		kv_abort(txn);
+	}
+	for (unsigned i = 0; i < copies.n; i++)
+		free(copies.pages[i]);
+	kv->copies = NULL;
+	*ours &= kv->map != 0;
+	return status == EVS_END ? EVS_OK : status;
+}
+
+/* Have LMDB find the tables in a snapshot. *missing: some are not there. */
+static int find_tables(struct kv *kv, bool *missing, struct evs_error *err)
+{
+	struct kv_txn *txn;
+	int status = kv_begin(kv, false, &txn, err), rc = 0;
+
+	if (status == EVS_OK && (status = check_main(txn, err)) != EVS_OK)
+		kv_abort(txn);
+	if (status != EVS_OK)
+		return status;
+	for (unsigned i = 0; i < KV_TABLES && rc == 0; i++)
+		rc = mdb_dbi_open(txn->txn, table_names[i], 0, &kv->tables[i]);
+	*missing = rc == MDB_NOTFOUND;
+	if (rc != 0 && !*missing) {
+		kv_abort(txn);
+		return fail(err, rc, "open the store");
+	}
+	return kv_commit(txn, err); /* keeps the handles */
+}
+
+/* Open a file that LMDB has open, or make a store of it. */
+static int open_tables(struct kv *kv, enum kv_mode mode, const struct kv_record *first, size_t n, struct evs_error *err)
 {
 	bool ours = false, empty = false, missing = false;
-	int rc = find_tables(kv, first, &ours, &empty);
+	int status = find_map(kv, first, &ours, &empty, err), rc = 0;
 
-	if (rc != 0)
-		return rc;
+	if (status != EVS_OK)
+		return status;
 	if (!ours && !(empty && mode == KV_CREATE))
-		return MDB_INVALID;
-	for (unsigned i = 0; i < KV_TABLES; i++)
-		missing |= kv->tables[i] == NO_TABLE;
-	return missing && mode != KV_READ ? make_tables(kv, first, n) : 0;
+		return fail(err, MDB_INVALID, "open the store");
+	if (mode == KV_READ)
+		return EVS_OK;
+	if (ours && (status = find_tables(kv, &missing, err)) != EVS_OK)
+		return status;
+	if (!ours || missing)
+		rc = make_tables(kv, first, n);
+	if (rc != 0)
+		return fail(err, rc, ours ? "open the store" : "create the store");
+	return ours ? EVS_OK : find_map(kv, first, &ours, &empty, err);
 }
 
 /* Make a store of the empty file at path, which nobody else knows. */
@@ -275,11 +321,9 @@ int kv_open(const char *path, enum kv_mode mode, const struct kv_record *first, 
 	mdb_env_stat(kv->env, &st);
 	kv->page_size = st.ms_psize;
 	mdb_reader_check(kv->env, &dead);
-	rc = open_tables(kv, mode, first, n);
-	if (rc != 0) {
-		status = fail(err, rc, create ? "create the store" : "open the store");
+	status = open_tables(kv, mode, first, n, err);
+	if (status != EVS_OK)
 		goto failed;
-	}
 	if (create && (status = pages_sync_directory(path, err)) != EVS_OK)
 		goto failed;
 	*out = kv;
@@ -298,6 +342,7 @@ void kv_close(struct kv *kv)
 {
 	if (kv == NULL)
 		return;
+	mapped_remove((const void *)kv->map);
 	if (kv->env != NULL)
 		mdb_env_close(kv->env);
 	free(kv);
@@ -305,10 +350,111 @@ void kv_close(struct kv *kv)
 
 /* ---- transactions ---- */
 
+/* Read the first bytes of a meta page. */
+static bool get_meta(const struct kv_txn *txn, uint64_t number, uint8_t meta[TREE_META_BYTES])
+{
+	uint64_t at = number * txn->file.page_size;
+
+	if (txn->file.bytes == NULL)
+		return pread(txn->kv->fd, meta, TREE_META_BYTES, (off_t)at) == TREE_META_BYTES;
+	memcpy(meta, txn->file.bytes + at, TREE_META_BYTES);
+	return true;
+}
+
+/* Read the meta page of the snapshot; false where it is another's by now, or damaged. */
+static bool read_meta(struct kv_txn *txn)
+{
+	uint64_t id = mdb_txn_id(txn->txn) - txn->write; /* of the transaction that left the snapshot */
+	uint8_t meta[TREE_META_BYTES], again[TREE_META_BYTES];
+
+	return get_meta(txn, id & 1, meta) && tree_meta(meta, &txn->meta) && txn->meta.txn == id &&
+	       txn->meta.page_size == txn->file.page_size && get_meta(txn, id & 1, again) && memcmp(meta, again, sizeof meta) == 0;
+}
+
+/* Look at what a transaction has before it. */
+static int take_snapshot(struct kv_txn *txn, struct evs_error *err)
+{
+	const struct tree_fault fault = {TREE_NONE, "its first pages are not those of the newest commit"};
+	struct kv *kv = txn->kv;
+	int rc = 0;
+
+	memset(&txn->file, 0, sizeof txn->file);
+	memset(txn->known, 0, sizeof txn->known);
+	txn->opened = 0;
+	txn->file.bytes = (const uint8_t *)kv->map;
+	txn->file.fd = kv->fd;
+	txn->file.copies = kv->copies;
+	txn->file.page_size = (uint32_t)kv->page_size;
+	for (int i = 0; rc == 0 && !read_meta(txn); i++) {
+		if (txn->write || i == TRIES_MAX)
+			return fail_page(err, &fault);
+		mdb_txn_reset(txn->txn); /* two commits came between */
+		rc = mdb_txn_renew(txn->txn);
+	}
+	if (rc != 0)
+		return fail(err, rc, "read the store");
+	if (txn->meta.last_page >= kv->pages)
+		kv->pages = kv_file_size(kv) / kv->page_size;
+	/* Pages that are all free may be missing at the end. */
+	txn->file.pages = txn->meta.last_page < kv->pages ? txn->meta.last_page + 1 : kv->pages;
+	if (txn->file.bytes != NULL)
+		mapped_add(txn->file.bytes, txn->file.pages * txn->file.page_size);
+	txn->trees[KV_META] = txn->meta.main;
+	txn->known[KV_META] = true;
+	return EVS_OK;
+}
+
+/* Look at all of LMDB's own table, which every commit writes to. */
+static int check_main(struct kv_txn *txn, struct evs_error *err)
+{
+	struct kv_bytes key = {NULL, 0}, value;
+	struct tree_cursor c;
+	struct tree t;
+	bool table;
+	int status;
+
+	tree_cursor(&c, &txn->file, &txn->meta.main);
+	while ((status = tree_move(&c, KV_NEXT, &key, &value, &table)) == EVS_OK) {
+		if (!table)
+			continue;
+		tree_of(&t, &txn->file, value);
+		c.fault = (struct tree_fault){c.levels[c.tree->depth - 1].number, "what it says of a table cannot be"};
+		if (t.damaged)
+			return fail_page(err, &c.fault);
+	}
+	return status == EVS_END ? EVS_OK : fail_page(err, &c.fault);
+}
+
+/* Look at the tree of free pages, which every commit takes pages from, and where nobody has written yet at its lists. */
+static int check_free(struct kv_txn *txn, struct evs_error *err)
+{
+	struct kv_bytes key = {NULL, 0}, value;
+	struct tree_cursor c;
+	int status;
+
+	tree_cursor(&c, &txn->file, &txn->meta.free);
+	while ((status = tree_move(&c, KV_NEXT, &key, &value, NULL)) == EVS_OK) {
+		c.fault.page = c.levels[c.tree->depth - 1].number;
+		if (!txn->kv->written && (c.fault.why = tree_list_fault(value, txn->meta.last_page)) != NULL)
+			return fail_page(err, &c.fault);
+	}
+	return status == EVS_END ? EVS_OK : fail_page(err, &c.fault);
+}
+
+static int check_before_writing(struct kv_txn *txn, struct evs_error *err)
+{
+	int status = check_main(txn, err);
+
+	if (status == EVS_OK)
+		status = check_free(txn, err);
+	txn->kv->written |= status == EVS_OK;
+	return status;
+}
+
 int kv_begin(struct kv *kv, bool write, struct kv_txn **out, struct evs_error *err)
 {
 	struct kv_txn *txn = malloc(sizeof *txn);
-	int rc, dead;
+	int rc, dead, status;
 
 	*out = NULL;
 	if (txn == NULL)
@@ -321,6 +467,13 @@ int kv_begin(struct kv *kv, bool write, struct kv_txn **out, struct evs_error *e
 	if (rc != 0) {
 		free(txn);
 		return fail(err, rc, write ? "write to the store" : "read the store");
+	}
+	status = take_snapshot(txn, err);
+	if (status == EVS_OK && write)
+		status = check_before_writing(txn, err);
+	if (status != EVS_OK) {
+		kv_abort(txn);
+		return status;
 	}
 	*out = txn;
 	return EVS_OK;
@@ -397,7 +550,7 @@ int kv_renew(struct kv_txn *txn, struct evs_error *err)
 {
 	int rc = mdb_txn_renew(txn->txn);
 
-	return rc == 0 ? EVS_OK : fail(err, rc, "read the store");
+	return rc == 0 ? take_snapshot(txn, err) : fail(err, rc, "read the store");
 }
 
 /* ---- tables ---- */
@@ -408,41 +561,159 @@ static MDB_dbi dbi_of(const struct kv_txn *txn, enum kv_table table)
 	return table < KV_TABLES ? txn->kv->tables[table] : (MDB_dbi)table - KV_TABLES;
 }
 
+/* Find the tree of a table by its name in the snapshot. EVS_OK, EVS_END: it is not there, and empty. */
+static int find_tree(struct kv_txn *txn, const char *name, struct tree *t, struct evs_error *err)
+{
+	struct kv_bytes wanted = {(const uint8_t *)name, strlen(name)}, key = wanted, value;
+	struct tree_cursor c;
+	bool table;
+	int status;
+
+	*t = (struct tree){.root = TREE_NONE};
+	tree_cursor(&c, &txn->file, &txn->meta.main);
+	status = tree_move(&c, KV_AT_OR_AFTER, &key, &value, &table);
+	if (status == EVS_CORRUPT)
+		return fail_page(err, &c.fault);
+	if (status == EVS_END || key.size != wanted.size || memcmp(key.data, wanted.data, key.size) != 0)
+		return EVS_END;
+	if (table)
+		tree_of(t, &txn->file, value);
+	else
+		t->damaged = true;
+	return EVS_OK;
+}
+
+/* The tree of a table in the snapshot; where it cannot be found it counts as damaged. */
+static const struct tree *tree_in(struct kv_txn *txn, enum kv_table table)
+{
+	struct evs_error unused;
+
+	if (table < KV_TABLES && !txn->known[table]) {
+		txn->known[table] = true;
+		if (find_tree(txn, table_names[table], &txn->trees[table], &unused) == EVS_CORRUPT)
+			txn->trees[table].damaged = true;
+	}
+	return &txn->trees[table];
+}
+
+/* The number of a table that was opened in a reading transaction: a tree's root tells it from others. */
+static int number_tree(struct kv_txn *txn, const struct tree *t, enum kv_table *table, struct evs_error *err)
+{
+	unsigned i = 0;
+
+	while (i < txn->opened && txn->trees[KV_TABLES + i].root != t->root)
+		i++;
+	if (i == DBS_MAX)
+		return fail(err, MDB_DBS_FULL, "read the store");
+	if (i == txn->opened)
+		txn->trees[KV_TABLES + txn->opened++] = *t;
+	*table = (enum kv_table)(KV_TABLES + i);
+	return EVS_OK;
+}
+
 int kv_table_open(struct kv_txn *txn, const char *name, bool create, enum kv_table *table, struct evs_error *err)
 {
+	struct tree t;
 	MDB_dbi dbi;
-	int rc = mdb_dbi_open(txn->txn, name, create ? MDB_CREATE : 0, &dbi);
+	int status = find_tree(txn, name, &t, err), rc;
 
+	if (status != EVS_OK && status != EVS_END)
+		return status;
+	if (!txn->write)
+		return status == EVS_END ? EVS_END : number_tree(txn, &t, table, err);
+	rc = mdb_dbi_open(txn->txn, name, create ? MDB_CREATE : 0, &dbi);
 	if (rc == MDB_NOTFOUND)
 		return EVS_END;
 	if (rc != 0)
 		return fail(err, rc, create ? "write to the store" : "read the store");
 	*table = (enum kv_table)(KV_TABLES + dbi);
+	txn->trees[*table] = t;
 	return EVS_OK;
+}
+
+static void take_fault(void *context, const struct tree_fault *fault)
+{
+	struct tree_fault *first = context;
+
+	if (first->why == NULL)
+		*first = *fault;
+}
+
+/* Look at all pages of some trees. */
+static int check_trees(struct kv_txn *txn, const struct tree *const *trees, size_t n, struct evs_error *err)
+{
+	struct tree_fault fault = {TREE_NONE, NULL};
+	struct tree_walk w = {.file = &txn->file, .fault = take_fault, .context = &fault};
+
+	if ((w.seen = calloc(txn->file.pages / 8 + 1, 1)) == NULL)
+		return error_nomem(err);
+	for (size_t i = 0; i < n && w.faults == 0; i++)
+		tree_walk(&w, trees[i]);
+	free(w.seen);
+	return w.faults == 0 ? EVS_OK : fail_page(err, &fault);
+}
+
+/* Before LMDB does away with a table. */
+static int check_table(struct kv_txn *txn, enum kv_table table, struct evs_error *err)
+{
+	const struct tree *t = tree_in(txn, table);
+
+	return check_trees(txn, &t, 1, err);
 }
 
 int kv_table_drop(struct kv_txn *txn, enum kv_table table, struct evs_error *err)
 {
-	int rc = mdb_drop(txn->txn, dbi_of(txn, table), 1);
+	int status = check_table(txn, table, err), rc;
 
+	if (status != EVS_OK)
+		return status;
+	rc = mdb_drop(txn->txn, dbi_of(txn, table), 1);
 	return rc == 0 ? EVS_OK : fail(err, rc, "write to the store");
+}
+
+/* Before LMDB changes a key; beside: before it deletes it. */
+static int check_around(struct kv_txn *txn, enum kv_table table, enum kv_move move, struct kv_bytes key, bool beside,
+                        struct evs_error *err)
+{
+	struct tree_cursor c;
+
+	tree_cursor(&c, &txn->file, tree_in(txn, table));
+	return tree_surroundings(&c, move, key, beside) == EVS_OK ? EVS_OK : fail_page(err, &c.fault);
+}
+
+/* Read from the snapshot. */
+static int get_from_tree(struct kv_txn *txn, enum kv_table table, struct kv_bytes wanted, struct kv_bytes *value, struct evs_error *err)
+{
+	struct kv_bytes key = wanted, found;
+	struct tree_cursor c;
+	int status;
+
+	tree_cursor(&c, &txn->file, tree_in(txn, table));
+	status = tree_move(&c, KV_AT_OR_AFTER, &key, &found, NULL);
+	if (status == EVS_CORRUPT)
+		return fail_page(err, &c.fault);
+	if (status == EVS_END || key.size != wanted.size || memcmp(key.data, wanted.data, key.size) != 0)
+		return EVS_END;
+	*value = found;
+	return EVS_OK;
 }
 
 int kv_get(struct kv_txn *txn, enum kv_table table, const void *key, size_t key_size, struct kv_bytes *value,
            struct evs_error *err)
 {
 	MDB_val k = {key_size, (void *)(uintptr_t)key}, v;
-	int rc;
+	int rc, status;
 
-	if (dbi_of(txn, table) == NO_TABLE)
-		return EVS_END;
+	if (!txn->write)
+		return get_from_tree(txn, table, (struct kv_bytes){key, key_size}, value, err);
+	status = check_around(txn, table, KV_AT_OR_AFTER, (struct kv_bytes){key, key_size}, false, err);
+	if (status != EVS_OK)
+		return status;
 	rc = mdb_get(txn->txn, dbi_of(txn, table), &k, &v);
 	if (rc == MDB_NOTFOUND)
 		return EVS_END;
 	if (rc != 0)
 		return fail(err, rc, "read the store");
-	if (!in_file(txn, &v))
-		return fail(err, MDB_CORRUPTED, "read the store");
 	value->data = v.mv_data;
 	value->size = v.mv_size;
 	return EVS_OK;
@@ -452,8 +723,12 @@ static int put(struct kv_txn *txn, enum kv_table table, const void *key, size_t 
                unsigned flags, struct evs_error *err)
 {
 	MDB_val k = {key_size, (void *)(uintptr_t)key}, v = {size, (void *)(uintptr_t)value};
-	int rc = mdb_put(txn->txn, dbi_of(txn, table), &k, &v, flags);
+	int status = check_around(txn, table, flags == MDB_APPEND ? KV_LAST : KV_AT_OR_AFTER, (struct kv_bytes){key, key_size}, false, err);
+	int rc;
 
+	if (status != EVS_OK)
+		return status;
+	rc = mdb_put(txn->txn, dbi_of(txn, table), &k, &v, flags);
 	return rc == 0 ? EVS_OK : fail_write(txn->kv, err, rc);
 }
 
@@ -472,8 +747,11 @@ int kv_append(struct kv_txn *txn, enum kv_table table, const void *key, size_t k
 int kv_delete(struct kv_txn *txn, enum kv_table table, const void *key, size_t key_size, struct evs_error *err)
 {
 	MDB_val k = {key_size, (void *)(uintptr_t)key};
-	int rc = mdb_del(txn->txn, dbi_of(txn, table), &k, NULL);
+	int status = check_around(txn, table, KV_AT_OR_AFTER, (struct kv_bytes){key, key_size}, true, err), rc;
 
+	if (status != EVS_OK)
+		return status;
+	rc = mdb_del(txn->txn, dbi_of(txn, table), &k, NULL);
 	if (rc == MDB_NOTFOUND)
 		return EVS_END;
 	return rc == 0 ? EVS_OK : fail(err, rc, "write to the store");
@@ -481,8 +759,11 @@ int kv_delete(struct kv_txn *txn, enum kv_table table, const void *key, size_t k
 
 int kv_clear(struct kv_txn *txn, enum kv_table table, struct evs_error *err)
 {
-	int rc = mdb_drop(txn->txn, dbi_of(txn, table), 0);
+	int status = check_table(txn, table, err), rc;
 
+	if (status != EVS_OK)
+		return status;
+	rc = mdb_drop(txn->txn, dbi_of(txn, table), 0);
 	return rc == 0 ? EVS_OK : fail(err, rc, "write to the store");
 }
 
@@ -490,27 +771,28 @@ uint64_t kv_count(struct kv_txn *txn, enum kv_table table)
 {
 	MDB_stat st;
 
-	if (dbi_of(txn, table) == NO_TABLE || mdb_stat(txn->txn, dbi_of(txn, table), &st) != 0)
-		return 0;
-	return st.ms_entries;
+	if (!txn->write)
+		return tree_in(txn, table)->entries;
+	return mdb_stat(txn->txn, dbi_of(txn, table), &st) == 0 ? st.ms_entries : 0;
 }
 
 int kv_cursor_open(struct kv_txn *txn, enum kv_table table, struct kv_cursor **out, struct evs_error *err)
 {
-	struct kv_cursor *c = calloc(1, sizeof *c);
+	struct kv_cursor *c = malloc(sizeof *c);
 	int rc;
 
 	*out = NULL;
 	if (c == NULL)
 		return error_nomem(err);
-	if (dbi_of(txn, table) != NO_TABLE) {
-		rc = mdb_cursor_open(txn->txn, dbi_of(txn, table), &c->cursor);
-		if (rc != 0) {
-			free(c);
-			return fail(err, rc, "read the store");
-		}
-	}
+	c->cursor = NULL;
 	c->txn = txn;
+	c->table = table;
+	c->looked = false;
+	tree_cursor(&c->at, &txn->file, tree_in(txn, table));
+	if (txn->write && (rc = mdb_cursor_open(txn->txn, dbi_of(txn, table), &c->cursor)) != 0) {
+		free(c);
+		return fail(err, rc, "read the store");
+	}
 	*out = c;
 	return EVS_OK;
 }
@@ -524,17 +806,34 @@ void kv_cursor_close(struct kv_cursor *c)
 	free(c);
 }
 
-int kv_move(struct kv_cursor *c, enum kv_move move, struct kv_bytes *key, struct kv_bytes *value, struct evs_error *err)
+/* Before LMDB moves a cursor: what it is to go to, or on from, and what is beside that. */
+static int check_move(struct kv_cursor *c, enum kv_move move, struct kv_bytes key, struct evs_error *err)
+{
+	MDB_val k = {0, NULL}, v;
+
+	if (move == KV_NEXT || move == KV_PREVIOUS) {
+		if (mdb_cursor_get(c->cursor, &k, &v, MDB_GET_CURRENT) != 0 || k.mv_data == NULL)
+			move = move == KV_NEXT ? KV_FIRST : KV_LAST;
+		key = (struct kv_bytes){k.mv_data, k.mv_size};
+	}
+	if (c->looked && move != KV_FIRST && move != KV_LAST && tree_covers(&c->at, key))
+		return EVS_OK;
+	c->looked = tree_surroundings(&c->at, move, key, true) == EVS_OK;
+	return c->looked ? EVS_OK : fail_page(err, &c->at.fault);
+}
+
+/* Move through LMDB. */
+static int move_cursor(struct kv_cursor *c, enum kv_move move, struct kv_bytes *key, struct kv_bytes *value, struct evs_error *err)
 {
 	static const MDB_cursor_op ops[] = {
 		[KV_FIRST] = MDB_FIRST,       [KV_LAST] = MDB_LAST,          [KV_NEXT] = MDB_NEXT,
 		[KV_PREVIOUS] = MDB_PREV,     [KV_AT_OR_AFTER] = MDB_SET_RANGE, [KV_AT_OR_BEFORE] = MDB_SET_RANGE,
 	};
 	MDB_val k = {key->size, (void *)(uintptr_t)key->data}, v;
-	int rc;
+	int status = check_move(c, move, *key, err), rc;
 
-	if (c->cursor == NULL)
-		return EVS_END;
+	if (status != EVS_OK)
+		return status;
 	rc = mdb_cursor_get(c->cursor, &k, &v, ops[move]);
 	if (move == KV_AT_OR_BEFORE) {
 		if (rc == MDB_NOTFOUND)
@@ -546,18 +845,29 @@ int kv_move(struct kv_cursor *c, enum kv_move move, struct kv_bytes *key, struct
 		return EVS_END;
 	if (rc != 0)
 		return fail(err, rc, "read the store");
-	if (!in_file(c->txn, &k) || !in_file(c->txn, &v))
-		return fail(err, MDB_CORRUPTED, "read the store");
 	*key = (struct kv_bytes){k.mv_data, k.mv_size};
 	*value = (struct kv_bytes){v.mv_data, v.mv_size};
 	return EVS_OK;
 }
 
+int kv_move(struct kv_cursor *c, enum kv_move move, struct kv_bytes *key, struct kv_bytes *value, struct evs_error *err)
+{
+	int status;
+
+	if (c->cursor != NULL)
+		return move_cursor(c, move, key, value, err);
+	status = tree_move(&c->at, move, key, value, NULL);
+	return status == EVS_CORRUPT ? fail_page(err, &c->at.fault) : status;
+}
+
 int kv_append_at(struct kv_cursor *c, struct kv_bytes key, struct kv_bytes value, struct evs_error *err)
 {
 	MDB_val k = {key.size, (void *)(uintptr_t)key.data}, v = {value.size, (void *)(uintptr_t)value.data};
-	int rc = mdb_cursor_put(c->cursor, &k, &v, MDB_APPEND);
+	int status = c->looked ? EVS_OK : check_move(c, KV_LAST, key, err), rc;
 
+	if (status != EVS_OK)
+		return status;
+	rc = mdb_cursor_put(c->cursor, &k, &v, MDB_APPEND);
 	return rc == 0 ? EVS_OK : fail_write(c->txn->kv, err, rc);
 }
 
@@ -575,21 +885,40 @@ void kv_forget(const struct kv *kv, struct kv_bytes value)
 void kv_trim(const struct kv *kv, uint64_t most)
 {
 	unsigned long long all, resident, shared;
-	MDB_envinfo info;
-	FILE *f;
+	FILE *f = fopen("/proc/self/statm", "re");
 
-	if (kv->map == 0 || (f = fopen("/proc/self/statm", "re")) == NULL)
+	if (f == NULL)
 		return;
-	if (fscanf(f, "%llu %llu %llu", &all, &resident, &shared) == 3 && shared * (uint64_t)sysconf(_SC_PAGESIZE) > most &&
-	    mdb_env_info(kv->env, &info) == 0)
-		madvise((void *)kv->map, (info.me_last_pgno + 1) * kv->page_size, MADV_DONTNEED);
+	if (fscanf(f, "%llu %llu %llu", &all, &resident, &shared) == 3 && shared * (uint64_t)sysconf(_SC_PAGESIZE) > most)
+		madvise((void *)kv->map, kv_file_size(kv), MADV_DONTNEED);
 	fclose(f);
+}
+
+int kv_survey(struct kv_txn *txn, survey_fault *fault, void *context, struct evs_error *err)
+{
+	return survey_pages(&txn->file, &txn->meta, fault, context, err);
+}
+
+/* Look at all pages before LMDB goes through them. */
+static int check_all(struct kv *kv, struct evs_error *err)
+{
+	struct kv_txn *txn;
+	int status = kv_begin(kv, false, &txn, err);
+
+	if (status != EVS_OK)
+		return status;
+	status = kv_survey(txn, NULL, NULL, err);
+	kv_abort(txn);
+	return status;
 }
 
 int kv_copy(struct kv *kv, int fd, struct evs_error *err)
 {
-	int rc = mdb_env_copyfd2(kv->env, fd, MDB_CP_COMPACT);
+	int status = check_all(kv, err), rc;
 
+	if (status != EVS_OK)
+		return status;
+	rc = mdb_env_copyfd2(kv->env, fd, MDB_CP_COMPACT);
 	return rc == 0 ? EVS_OK : fail(err, rc, "copy the store");
 }
 

@@ -119,7 +119,13 @@ void kv_forget(const struct kv *kv, struct kv_bytes value);
  */
 void kv_trim(const struct kv *kv, uint64_t most);
 
-/* Write a consistent copy of the file to fd while others write. */
+/* A page of a table is damaged. */
+typedef void survey_fault(void *context, const char *table, uint64_t page, const char *why);
+
+/* Look at all pages of a reading transaction: survey.h. */
+int kv_survey(struct kv_txn *txn, survey_fault *fault, void *context, struct evs_error *err);
+
+/* Write a consistent copy of the file to fd while others write. A file with damaged pages is not copied: EVS_CORRUPT. */
 int kv_copy(struct kv *kv, int fd, struct evs_error *err);
 
 /* Tell who watches the file that a commit is visible. */

@@ -5,185 +5,97 @@
 #include <libgen.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
 #include "base/bytes.h"
 #include "base/error.h"
+#include "store/tree.h"
 
-/* A meta page; evs-store(5). */
-enum {
-	META_MAGIC_AT = 16, META_VERSION_AT = 20, META_PAGE_SIZE_AT = 40, META_FREE_ROOT_AT = 80, META_LAST_PAGE_AT = 136,
-	META_TXN_AT = 144, META_BYTES = 152
-};
+/* Where a file of LMDB says that it is one: in its first page. */
+enum { META_MAGIC_AT = 16 };
 #define META_MAGIC 0xBEEFC0DEu
 
-/* A page of a tree. */
-enum { PAGE_FLAGS_AT = 10, PAGE_LOWER_AT = 12, PAGE_HEAD = 16, PAGE_BRANCH = 1, PAGE_LEAF = 2, PAGE_OVERFLOW = 4 };
-enum { NODE_FLAGS_AT = 4, NODE_KEY_SIZE_AT = 6, NODE_HEAD = 8, NODE_BIG = 1 };
-
-enum {
-	MISSING_MAX = 1 << 20, /* pages */
-	DEPTH_MAX = 16,
-};
-
-struct meta {
-	uint64_t txn, last_page, free_root;
-	uint32_t page_size;
-};
-
 /* Read one meta page; false when it is none. */
-static bool read_meta(int fd, off_t at, struct meta *out)
+static bool read_meta(int fd, off_t at, struct tree_meta *out)
 {
-	uint8_t meta[META_BYTES];
+	uint8_t meta[TREE_META_BYTES];
 
-	if (pread(fd, meta, sizeof meta, at) != (ssize_t)sizeof meta || get32(meta + META_MAGIC_AT) != META_MAGIC ||
-	    (get32(meta + META_VERSION_AT) & 0xffff) != 1)
-		return false;
-	out->txn = get64(meta + META_TXN_AT);
-	out->last_page = get64(meta + META_LAST_PAGE_AT);
-	out->free_root = get64(meta + META_FREE_ROOT_AT);
-	out->page_size = get32(meta + META_PAGE_SIZE_AT);
-	return true;
+	return pread(fd, meta, sizeof meta, at) == (ssize_t)sizeof meta && tree_meta(meta, out);
 }
 
-/* ---- pages that are missing at the end ---- */
-
-/* Which pages of the file's end are missing, and which of these LMDB's tree of free pages names. */
-struct missing {
-	int fd;
-	uint32_t page_size;
-	uint64_t first, n; /* pages */
-	uint64_t found;
-	uint64_t budget;   /* pages to read at most: a damaged tree may have no end */
-	uint8_t *free;     /* a byte a missing page */
-};
-
-static bool read_pages(struct missing *m, uint64_t page, uint64_t n, uint8_t *out)
+/* How many of the pages behind the file's end LMDB's lists of free pages name. */
+static uint64_t count_free(struct tree_file *f, const struct tree_meta *meta)
 {
-	size_t size = (size_t)n * m->page_size;
+	struct kv_bytes key = {NULL, 0}, list;
+	struct tree_cursor c;
+	uint64_t n = 0;
+	int status;
 
-	if (page >= m->first || n > m->first - page || n > m->budget)
-		return false;
-	m->budget -= n;
-	return pread(m->fd, out, size, (off_t)(page * m->page_size)) == (ssize_t)size;
-}
-
-/* A list of free pages: their number, and they. */
-static bool take_list(struct missing *m, const uint8_t *list, size_t size)
-{
-	uint64_t n = size < 8 ? 0 : get64(list), page;
-
-	if (size < 8 || n > size / 8 - 1)
-		return false;
-	for (uint64_t i = 1; i <= n; i++) {
-		page = get64(list + 8 * i);
-		if (page >= m->first && page - m->first < m->n && m->free[page - m->first] == 0) {
-			m->free[page - m->first] = 1;
-			m->found++;
-		}
+	tree_cursor(&c, f, &meta->free);
+	while ((status = tree_move(&c, KV_NEXT, &key, &list, NULL)) == EVS_OK) {
+		if (tree_list_fault(list, meta->last_page) != NULL)
+			return 0;
+		for (uint64_t i = 1; i <= get64(list.data); i++)
+			n += get64(list.data + 8 * i) >= f->pages;
 	}
-	return true;
-}
-
-/* A list that has pages of its own. */
-static bool take_overflow(struct missing *m, uint64_t page, uint64_t size)
-{
-	uint64_t n = (PAGE_HEAD + size + m->page_size - 1) / m->page_size;
-	uint8_t *pages;
-	bool ok;
-
-	if (size > m->first * m->page_size || n > m->budget || (pages = malloc((size_t)n * m->page_size)) == NULL)
-		return false;
-	ok = read_pages(m, page, n, pages) && (get16(pages + PAGE_FLAGS_AT) & PAGE_OVERFLOW) != 0 &&
-	     take_list(m, pages + PAGE_HEAD, (size_t)size);
-	free(pages);
-	return ok;
-}
-
-static bool take_node(struct missing *m, const uint8_t *page, size_t at)
-{
-	const uint8_t *node = page + at;
-	size_t left = m->page_size - at, key, size;
-
-	if (left < NODE_HEAD)
-		return false;
-	key = get16(node + NODE_KEY_SIZE_AT);
-	size = get32(node);
-	left -= NODE_HEAD;
-	if (key > left)
-		return false;
-	left -= key;
-	node += NODE_HEAD + key;
-	if ((get16(page + at + NODE_FLAGS_AT) & NODE_BIG) != 0)
-		return left >= 8 && take_overflow(m, get64(node), size);
-	return size <= left && take_list(m, node, size);
-}
-
-/* The tree below a page. */
-static bool take_tree(struct missing *m, uint64_t number, unsigned depth)
-{
-	uint8_t *page = malloc(m->page_size);
-	bool ok = page != NULL && depth > 0 && read_pages(m, number, 1, page);
-	unsigned flags = 0, lower = 0;
-
-	if (ok) {
-		flags = get16(page + PAGE_FLAGS_AT);
-		lower = get16(page + PAGE_LOWER_AT);
-		ok = lower >= PAGE_HEAD && lower <= m->page_size && (flags & (PAGE_BRANCH | PAGE_LEAF)) != 0;
-	}
-	for (unsigned i = PAGE_HEAD; ok && i + 2 <= lower; i += 2) {
-		size_t at = get16(page + i);
-		if ((flags & PAGE_LEAF) != 0)
-			ok = take_node(m, page, at);
-		else
-			ok = at + NODE_HEAD <= m->page_size &&
-			     take_tree(m, get32(page + at) | (uint64_t)get16(page + at + NODE_FLAGS_AT) << 32, depth - 1);
-	}
-	free(page);
-	return ok;
+	return status == EVS_END ? n : 0;
 }
 
 /*
  * Whether nothing but free pages is missing: a transaction that takes pages at the end and frees them does not write them, and
  * a power cut may come before the file was lengthened (kv.c).
  */
-static bool only_free_missing(int fd, const struct meta *meta, uint64_t size)
+static bool only_free_missing(int fd, const struct tree_meta *meta, uint64_t size)
 {
-	struct missing m = {.fd = fd, .page_size = meta->page_size, .first = size / meta->page_size};
+	struct tree_file f = {.pages = size / meta->page_size, .page_size = meta->page_size};
+	void *map = mmap(NULL, (size_t)size, PROT_READ, MAP_SHARED, fd, 0);
 	bool ok;
 
-	m.n = meta->last_page + 1 - m.first;
-	m.budget = m.first;
-	if (meta->free_root == UINT64_MAX || m.n > MISSING_MAX || (m.free = calloc(1, (size_t)m.n)) == NULL)
+	if (map == MAP_FAILED)
 		return false;
-	ok = take_tree(&m, meta->free_root, DEPTH_MAX) && m.found == m.n;
-	free(m.free);
+	f.bytes = map;
+	ok = count_free(&f, meta) == meta->last_page + 1 - f.pages;
+	munmap(map, (size_t)size);
 	return ok;
 }
 
 /* ---- the file ---- */
 
+/* Whether bytes begin as those of an LMDB file do. */
+static bool has_magic(int fd)
+{
+	uint8_t magic[4];
+
+	return pread(fd, magic, sizeof magic, META_MAGIC_AT) == (ssize_t)sizeof magic && get32(magic) == META_MAGIC;
+}
+
 /* Say what is wrong with the file at fd, if LMDB could not have written it. */
 static int check_file(int fd, off_t size, struct evs_error *err)
 {
-	struct meta meta[2];
-	int newest;
+	struct tree_meta meta[2];
+	const struct tree_meta *newest;
+	uint64_t wanted;
 
-	if (!read_meta(fd, 0, &meta[0]))
+	if (!has_magic(fd))
 		return error_set(err, EVS_NOT_STORE, 0, "not an evs store");
-	if (meta[0].page_size < 512 || meta[0].page_size > 65536 || (meta[0].page_size & (meta[0].page_size - 1)) != 0)
-		return error_set(err, EVS_CORRUPT, 0, "the store's first page is damaged");
-	if (!read_meta(fd, (off_t)meta[0].page_size, &meta[1]))
-		return error_set(err, EVS_CORRUPT, 0, "the store is truncated or its second page is damaged; restore it from a backup");
-	newest = meta[1].txn > meta[0].txn;
-	meta[newest].page_size = meta[0].page_size;
-	if (meta[newest].last_page < UINT64_MAX / meta[0].page_size &&
-	    ((meta[newest].last_page + 1) * meta[0].page_size <= (uint64_t)size || only_free_missing(fd, &meta[newest], (uint64_t)size)))
+	if (!read_meta(fd, 0, &meta[0]))
+		return error_set(err, EVS_CORRUPT, 0, "the store's first page is damaged; evs cat --salvage prints what is whole");
+	if (!read_meta(fd, (off_t)meta[0].page_size, &meta[1]) || meta[1].page_size != meta[0].page_size)
+		return error_set(err, EVS_CORRUPT, 0,
+		                 "the store is truncated or its second page is damaged; evs cat --salvage prints what is whole");
+	newest = &meta[meta[1].txn > meta[0].txn];
+	/* Each commit writes the older one of the two. */
+	if ((meta[0].txn & 1) != 0 || meta[1].txn - meta[0].txn + 1 > 2 || (meta[1].txn == meta[0].txn && meta[0].txn != 0))
+		return error_set(err, EVS_CORRUPT, 0, "the store's first pages are of commits that do not belong together");
+	wanted = (newest->last_page + 1) * newest->page_size;
+	if (wanted <= (uint64_t)size || only_free_missing(fd, newest, (uint64_t)size))
 		return EVS_OK;
-	return error_set(err, EVS_CORRUPT, 0, "the store is truncated: it has %lld of at least %llu bytes; restore it from a backup",
-	                 (long long)size, (unsigned long long)((meta[newest].last_page + 1) * meta[0].page_size));
+	return error_set(err, EVS_CORRUPT, 0,
+	                 "the store is truncated: it has %lld of at least %llu bytes; evs cat --salvage prints what is whole",
+	                 (long long)size, (unsigned long long)wanted);
 }
 
 /* Others may write meanwhile: what looks damaged is looked at again. */

@@ -62,16 +62,7 @@ bool run_open(struct run *r, const uint8_t *bytes, size_t size)
 
 bool run_checksum_ok(const struct run *r)
 {
-	uint8_t *copy = malloc(r->size);
-	bool ok;
-
-	if (copy == NULL)
-		return false;
-	memcpy(copy, r->bytes, r->size);
-	put64(copy + AT_CHECKSUM, 0);
-	ok = hash64(copy, r->size, 0) == get64(r->bytes + AT_CHECKSUM);
-	free(copy);
-	return ok;
+	return hash64_without(r->bytes, r->size, AT_CHECKSUM) == get64(r->bytes + AT_CHECKSUM);
 }
 
 /* A bucket's bytes. */

@@ -244,17 +244,7 @@ bool segment_open(struct segment *s, const uint8_t *bytes, size_t size)
 
 bool segment_checksum_ok(const struct segment *s)
 {
-	size_t size = (size_t)(s->body - s->bytes);
-	uint8_t *copy = malloc(size);
-	bool ok;
-
-	if (copy == NULL)
-		return false;
-	memcpy(copy, s->bytes, size);
-	put64(copy + AT_CHECKSUM, 0);
-	ok = hash64(copy, size, 0) == get64(s->bytes + AT_CHECKSUM);
-	free(copy);
-	return ok;
+	return hash64_without(s->bytes, (size_t)(s->body - s->bytes), AT_CHECKSUM) == get64(s->bytes + AT_CHECKSUM);
 }
 
 void segment_events_free(struct segment_events *e)
@@ -501,4 +491,41 @@ int segment_read(const struct segment *s, struct zip *zip, const struct zip_dict
 	if (status != EVS_OK)
 		e->n = 0;
 	return status;
+}
+
+/* ---- what is damaged ---- */
+
+size_t segment_size(const uint8_t *bytes, size_t size)
+{
+	struct frame_entry last;
+	struct segment s;
+
+	if (!segment_open(&s, bytes, size) || !frame_at(&s, s.n_frames - 1, &last))
+		return 0;
+	return (size_t)(last.packed + last.packed_size - bytes);
+}
+
+bool segment_mend(uint8_t *bytes, size_t size, struct zip *zip, const struct zip_dict *dict, struct segment_events *e)
+{
+	uint8_t *frame_of, *done = NULL;
+	struct frame_entry entry;
+	struct segment s;
+	bool ok;
+
+	e->marks = NULL;
+	e->wanted = NULL;
+	ok = segment_open(&s, bytes, size) && make_room(&s, s.count, e, NULL) == EVS_OK && (done = calloc(s.count, 1)) != NULL;
+	for (uint32_t f = 0; ok && f < s.n_frames; f++) {
+		frame_at(&s, f, &entry);
+		ok = read_frame(&s, &entry, zip, dict, e) == EVS_OK;
+		frame_of = bytes + (s.frame_of - bytes);
+		for (uint32_t i = 0; ok && i < s.count; i++) {
+			if (done[i] || e->records[i].body == NULL)
+				continue;
+			done[i] = 1;
+			put16(frame_of + 2 * (size_t)i, (uint16_t)f);
+		}
+	}
+	free(done);
+	return ok && segment_checksum_ok(&s);
 }

@@ -79,4 +79,13 @@ void segment_events_free(struct segment_events *e);
 int segment_read(const struct segment *s, struct zip *zip, const struct zip_dict *dict, const uint32_t *wanted,
                  size_t n_wanted, struct segment_events *e, uint32_t *bad);
 
+/*
+ * Make good the table of events of a segment whose directory has a wrong checksum, from its frames: each record says which event it is.
+ * bytes are the caller's to change. False: other things are wrong too, or memory ran out.
+ */
+bool segment_mend(uint8_t *bytes, size_t size, struct zip *zip, const struct zip_dict *dict, struct segment_events *e);
+
+/* How many bytes a segment has that lies at the beginning of so many; 0: none does. */
+size_t segment_size(const uint8_t *bytes, size_t size);
+
 #endif

@@ -5,12 +5,13 @@
 
 #include "base/bytes.h"
 #include "base/error.h"
+#include "base/hash.h"
 #include "base/id.h"
 #include "base/moment.h"
 
 /* The records of `meta`; evs-store(5). */
 static const char format_key[] = "format", state_key[] = "state";
-enum { FORMAT_BYTES = 32, STATE_BYTES = 48 };
+enum { FORMAT_BYTES = 32, FORMAT_CHECK_AT = 24, STATE_BYTES = 48, STATE_CHECK_AT = 44, NAMES_CHECK_BYTES = 5 };
 
 struct store_key store_key(uint64_t number)
 {
@@ -22,6 +23,14 @@ struct store_key store_key(uint64_t number)
 
 /* ---- meta ---- */
 
+/* A checksum whose lower half is not 0, which says that there is none. */
+static uint64_t check_of(const uint8_t *bytes, size_t size)
+{
+	uint64_t check = hash64(bytes, size, 0);
+
+	return (uint32_t)check == 0 ? check + 1 : check;
+}
+
 static void encode_state(const struct store_state *state, uint8_t record[STATE_BYTES])
 {
 	put64(record, state->last_position);
@@ -29,16 +38,27 @@ static void encode_state(const struct store_state *state, uint8_t record[STATE_B
 	put64(record + 16, state->tail_first);
 	put64(record + 24, state->tail_bytes);
 	put64(record + 32, state->next_dead);
-	put64(record + 40, state->dict);
+	put32(record + 40, state->dict);
+	put32(record + STATE_CHECK_AT, (uint32_t)check_of(record, STATE_CHECK_AT));
 }
 
-/* format: version, seed, when it was made. */
+/* format: version, seed, when it was made, checksum. */
 static void new_format(uint8_t record[FORMAT_BYTES])
 {
 	memset(record, 0, FORMAT_BYTES);
 	put32(record, EVS_FORMAT);
 	random_bytes(record + 8, 8);
 	put64(record + 16, (uint64_t)moment_now_us());
+	put64(record + FORMAT_CHECK_AT, check_of(record, FORMAT_CHECK_AT));
+}
+
+bool store_read_format(struct kv_bytes record, uint64_t *seed, bool *checked)
+{
+	if (record.size != FORMAT_BYTES)
+		return false;
+	*seed = get64(record.data + 8);
+	*checked = get64(record.data + FORMAT_CHECK_AT) != 0;
+	return !*checked || get64(record.data + FORMAT_CHECK_AT) == check_of(record.data, FORMAT_CHECK_AT);
 }
 
 static int read_format(struct evs_store *s, struct kv_txn *txn, struct evs_error *err)
@@ -53,9 +73,8 @@ static int read_format(struct evs_store *s, struct kv_txn *txn, struct evs_error
 	if (get32(v.data) > EVS_FORMAT)
 		return error_set(err, EVS_NEWER, 0, "the store has format %u, this evs knows up to %d; use a newer evs", get32(v.data),
 		                 EVS_FORMAT);
-	if (v.size != FORMAT_BYTES)
+	if (!store_read_format(v, &s->seed, &s->checked))
 		return error_set(err, EVS_CORRUPT, 0, "the store's format record is damaged");
-	s->seed = get64(v.data + 8);
 	return EVS_OK;
 }
 
@@ -89,41 +108,81 @@ int store_change(struct evs_store *s, int (*change)(void *context, struct kv_txn
 	return status;
 }
 
-static int read_state(struct kv_txn *txn, struct store_state *state, struct evs_error *err)
+bool store_read_state(struct kv_bytes record, bool checked, struct store_state *state)
 {
-	struct kv_bytes v;
+	uint32_t check = record.size == STATE_BYTES ? get32(record.data + STATE_CHECK_AT) : 0;
+
+	if (record.size != STATE_BYTES || (check == 0 ? checked : check != (uint32_t)check_of(record.data, STATE_CHECK_AT)))
+		return false;
+	state->last_position = get64(record.data);
+	state->last_recorded = (int64_t)get64(record.data + 8);
+	state->tail_first = get64(record.data + 16);
+	state->tail_bytes = get64(record.data + 24);
+	state->next_dead = get64(record.data + 32);
+	state->dict = get32(record.data + 40);
+	return state->tail_first != 0 && state->tail_first <= state->last_position + 1 && state->dict < STORE_DICTS;
+}
+
+static int read_state(struct evs_store *s, struct kv_txn *txn, struct store_state *state, struct evs_error *err)
+{
+	struct kv_bytes v = {NULL, 0};
 	int status = kv_get(txn, KV_META, state_key, strlen(state_key), &v, err);
 
-	if (status == EVS_END || (status == EVS_OK && v.size != STATE_BYTES))
+	if (status == EVS_END || (status == EVS_OK && !store_read_state(v, s->checked, state)))
 		return error_set(err, EVS_CORRUPT, 0, "the store's state record is damaged");
-	if (status != EVS_OK)
-		return status;
-	state->last_position = get64(v.data);
-	state->last_recorded = (int64_t)get64(v.data + 8);
-	state->tail_first = get64(v.data + 16);
-	state->tail_bytes = get64(v.data + 24);
-	state->next_dead = get64(v.data + 32);
-	state->dict = (uint32_t)get64(v.data + 40);
-	if (state->tail_first == 0 || state->tail_first > state->last_position + 1 || state->dict >= STORE_DICTS)
-		return error_set(err, EVS_CORRUPT, 0, "the store's state record is damaged");
-	return EVS_OK;
+	return status;
 }
 
 /* ---- names ---- */
+
+/* Behind its names a record has a zero, and the checksum of what stands before that and of its key, each to be had without the other. */
+static uint32_t names_check(struct kv_bytes names, uint64_t first)
+{
+	return (uint32_t)(hash64(names.data, names.size, 0) ^ hash_mix(first));
+}
+
+uint64_t store_names_first(struct kv_bytes names, uint32_t check)
+{
+	uint32_t wanted = names_check(names, 0) ^ check;
+	uint64_t first = NAME_FIXED;
+
+	while (first < NAME_LIMIT && (uint32_t)hash_mix(first) != wanted)
+		first++;
+	return first;
+}
+
+bool store_read_names(struct kv_bytes key, struct kv_bytes record, bool checked, uint64_t *first, struct kv_bytes *names)
+{
+	size_t at = 0;
+
+	if (key.size != 8)
+		return false;
+	*first = get64be(key.data);
+	while (at < record.size && record.data[at] != 0)
+		at += 1 + (size_t)record.data[at];
+	*names = (struct kv_bytes){record.data, at};
+	if (at == record.size)
+		return !checked;
+	return record.size > at && record.size - at == NAMES_CHECK_BYTES &&
+	       get32(record.data + at + 1) == names_check(*names, *first);
+}
 
 /* Read the names that other processes added. A record's key is the number of its first name. */
 static int read_names(struct evs_store *s, struct kv_txn *txn, struct evs_error *err)
 {
 	struct store_key from = store_key(name_count(s->names));
 	struct kv_bytes key = {from.bytes, sizeof from.bytes}, value;
+	struct kv_bytes names;
 	struct kv_cursor *c = NULL;
+	uint64_t first;
 	int status = kv_cursor_open(txn, KV_NAME, &c, err);
 
 	if (status != EVS_OK)
 		return status;
 	for (status = kv_move(c, KV_AT_OR_AFTER, &key, &value, err); status == EVS_OK;
 	     status = kv_move(c, KV_NEXT, &key, &value, err)) {
-		if (key.size != 8 || get64be(key.data) != name_count(s->names) || !name_decode(s->names, value.data, value.size)) {
+		if (!store_read_names(key, value, s->checked, &first, &names) || first != name_count(s->names) ||
+		    !name_decode(s->names, names.data, names.size)) {
 			status = error_set(err, EVS_CORRUPT, 0, "the store's table of names is damaged");
 			break;
 		}
@@ -136,12 +195,15 @@ static int read_names(struct evs_store *s, struct kv_txn *txn, struct evs_error 
 int store_put_names(struct evs_store *s, struct kv_txn *txn, unsigned first, struct evs_error *err)
 {
 	struct store_key key = store_key(first);
+	uint8_t check[NAMES_CHECK_BYTES] = {0};
 	struct buf names = {0};
 	int status;
 
 	if (first == name_count(s->names))
 		return EVS_OK;
 	name_encode(s->names, first, &names);
+	put32(check + 1, names_check((struct kv_bytes){names.data, names.size}, first));
+	buf_put(&names, check, sizeof check);
 	status = names.failed ? error_nomem(err) : kv_put(txn, KV_NAME, key.bytes, sizeof key.bytes, names.data, names.size, err);
 	buf_free(&names);
 	return status;
@@ -184,7 +246,7 @@ const struct zip_dict *store_dict(struct evs_store *s, struct kv_txn *txn, uint8
 
 static int begin_with(struct evs_store *s, struct kv_txn *txn, struct store_state *state, struct evs_error *err)
 {
-	int status = read_state(txn, state, err);
+	int status = read_state(s, txn, state, err);
 
 	if (status != EVS_OK)
 		return status;

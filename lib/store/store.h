@@ -18,6 +18,7 @@ struct evs_store {
 	char *path;
 	bool writable;
 	uint64_t seed; /* of terms */
+	bool checked;  /* its records of state and names have checksums: those of stores from before they came need not */
 	struct names *names;
 	unsigned names_stored; /* how many of them are in the file */
 	struct zip_dict *dicts[STORE_DICTS]; /* by id, loaded when first used; 0 is the empty one */
@@ -50,6 +51,19 @@ int store_renew(struct evs_store *s, struct kv_txn *txn, struct store_state *sta
  */
 int store_change(struct evs_store *s, int (*change)(void *context, struct kv_txn *txn, struct store_state *state, struct evs_error *err),
                  void *context, struct evs_error *err);
+
+/* Read the records that a store begins with. False when they are damaged; checked: they must have a checksum. */
+bool store_read_format(struct kv_bytes record, uint64_t *seed, bool *checked);
+bool store_read_state(struct kv_bytes record, bool checked, struct store_state *state);
+
+/*
+ * Whether a record of the table of names is whole: *first becomes the number of its first name, *names those as name_decode takes
+ * them. What it holds is not looked at where it has no checksum.
+ */
+bool store_read_names(struct kv_bytes key, struct kv_bytes record, bool checked, uint64_t *first, struct kv_bytes *names);
+
+/* The number of the first of the names with this checksum; NAME_LIMIT: there is none. */
+uint64_t store_names_first(struct kv_bytes names, uint32_t check);
 
 int store_put_state(struct kv_txn *txn, const struct store_state *state, struct evs_error *err);
 

@@ -6,6 +6,7 @@
 #include "base/bytes.h"
 #include "base/error.h"
 #include "store/dead.h"
+#include "store/survey.h"
 
 enum {
 	IDS_MAX = 16 << 20,  /* ids in memory at a time */
@@ -13,6 +14,7 @@ enum {
 
 static const char *const kinds[VERIFY_KINDS] = {
 	[VERIFY_FILE] = "file-damaged",
+	[VERIFY_PAGE] = "page-damaged",
 	[VERIFY_STATE] = "state",
 	[VERIFY_NAMES] = "names",
 	[VERIFY_DICTIONARY] = "dictionary",
@@ -66,20 +68,43 @@ int verify_renew(struct verify *v)
 	return status;
 }
 
+/* ---- pages ---- */
+
+static void report_page(void *context, const char *table, uint64_t page, const char *why)
+{
+	struct verify *v = context;
+
+	if (page == TREE_NONE)
+		verify_report(v, VERIFY_PAGE, 0, "table '%s': %s", table, why);
+	else
+		verify_report(v, VERIFY_PAGE, 0, "page %llu, of table '%s': %s", (unsigned long long)page, table, why);
+}
+
+/* All pages, before what lies in them is looked at. */
+static int check_pages(struct verify *v)
+{
+	int status = kv_survey(v->txn, report_page, v, v->err);
+
+	return status == EVS_CORRUPT ? EVS_OK : status;
+}
+
 /* ---- small tables ---- */
 
 /* Read all names anew, from the first on. */
 static int check_names(struct verify *v)
 {
 	struct kv_bytes key = {NULL, 0}, value;
+	struct kv_bytes list;
 	struct names *names = name_table_new();
+	uint64_t first;
 	struct kv_cursor *c = NULL;
 	int status = names == NULL ? error_nomem(v->err) : kv_cursor_open(v->txn, KV_NAME, &c, v->err);
 
 	if (status == EVS_OK)
 		status = kv_move(c, KV_FIRST, &key, &value, v->err);
 	for (; status == EVS_OK; status = kv_move(c, KV_NEXT, &key, &value, v->err)) {
-		if (key.size != 8 || get64be(key.data) != name_count(names) || !name_decode(names, value.data, value.size)) {
+		if (!store_read_names(key, value, v->store->checked, &first, &list) || first != name_count(names) ||
+		    !name_decode(names, list.data, list.size)) {
 			verify_report(v, VERIFY_NAMES, 0, "the table of names is damaged behind name %u", name_count(names) - 1);
 			status = EVS_END;
 			break;
@@ -154,8 +179,8 @@ static int check_dead_letters(struct verify *v)
 
 static int first_snapshot(struct verify *v)
 {
-	int (*const checks[])(struct verify *) = {check_names,        check_dictionary, check_dead_letters,
-	                                          check_last_segment, verify_runs,      verify_tail};
+	int (*const checks[])(struct verify *) = {check_pages, check_names, check_dictionary, check_dead_letters,
+	                                          check_last_segment, verify_runs, verify_tail};
 	int status = EVS_OK;
 
 	for (size_t i = 0; i < sizeof checks / sizeof checks[0] && status == EVS_OK; i++)
@@ -170,8 +195,10 @@ static int unusable(struct verify *v, int status)
 
 	if (status != EVS_CORRUPT)
 		return status;
-	if (kv_begin(v->store->kv, false, &v->txn, v->err) == EVS_OK)
+	if (kv_begin(v->store->kv, false, &v->txn, v->err) == EVS_OK) {
+		check_pages(v);
 		check_names(v);
+	}
 	if (v->findings.n == 0)
 		verify_report(v, VERIFY_STATE, 0, "%s", why.message);
 	return status;
@@ -227,6 +254,25 @@ int evs_verify(struct evs_store *store, void (*each)(void *context, const struct
 		return error_nomem(err);
 	status = check(&v);
 	release(&v);
+	result->findings = v.findings.n;
+	return findings_status(&v.findings, status, err);
+}
+
+int evs_verify_file(const char *path, void (*each)(void *context, const struct evs_finding *finding), void *context,
+                    struct evs_verify_result *result, struct evs_error *err)
+{
+	struct evs_error unused;
+	struct verify v = {.result = result, .err = err == NULL ? &unused : err};
+	struct survey_file f;
+	int status = survey_open(path, &f, v.err);
+
+	v.findings = (struct findings){.kinds = kinds, .counts = v.counts, .each = each, .context = context};
+	*result = (struct evs_verify_result){0};
+	if (status == EVS_OK && f.why != NULL)
+		verify_report(&v, VERIFY_PAGE, 0, "%s", f.why);
+	else if (status == EVS_OK)
+		status = survey_pages(&f.file, &f.meta, report_page, &v, v.err);
+	survey_close(&f);
 	result->findings = v.findings.n;
 	return findings_status(&v.findings, status, err);
 }
