@@ -109,7 +109,10 @@ $(BUILD)/crash/%: tests/crash/%.c tests/crash/disk.c tests/crash/state.c $(wildc
 
 # Processes that race and are killed: tests/soak/README.md.
 .PHONY: soak
-soak: $(BUILD)/bin/evs $(SOAK)
+soak: $(BUILD)/bin/evs $(SOAK) $(BUILD)/soak/slow.so
+$(BUILD)/soak/slow.so: tests/soak/slow.c
+	@mkdir -p $(@D)
+	$(Q)$(CC) -std=c11 -D_GNU_SOURCE -O2 $(WARNINGS) -Wno-missing-prototypes -fPIC -shared -o $@ $< -ldl
 
 # Damaged stores: tests/damage/README.md.
 .PHONY: damage

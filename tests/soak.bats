@@ -32,3 +32,21 @@ soak() {
 		out_has "$(sed -n 's/^# found: //p' "$history")"
 	done
 }
+
+@test "a process that is killed while it is the first to open a store leaves nothing behind that others trip over" {
+	events 3 a | quiet evs append a.evs
+	rm a.evs-lock
+	echo '{"eventType":"b"}' | LD_PRELOAD=$BUILD/soak/slow.so SLOW_US=30000000 "$EVS_BIN/evs-append" a.evs 3>&- &
+	first=$!
+	wait_for test -e a.evs-lock
+	sleep 0.5 # until it is put aside
+	for i in 1 2; do
+		echo '{"eventType":"c"}' | "$EVS_BIN/evs-append" a.evs 3>&- &
+		waiting[i]=$!
+	done
+	sleep 0.3
+	kill -9 "$first"
+	ends 0 "${waiting[1]}"
+	ends 0 "${waiting[2]}"
+	is "$(count a.evs)" 5
+}

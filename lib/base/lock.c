@@ -7,9 +7,9 @@
 #include <unistd.h>
 
 #ifdef F_OFD_SETLK
-enum { SET = F_OFD_SETLK, LOOK = F_OFD_GETLK };
+enum { SET = F_OFD_SETLK, WAIT = F_OFD_SETLKW, LOOK = F_OFD_GETLK };
 #else
-enum { SET = F_SETLK, LOOK = F_GETLK };
+enum { SET = F_SETLK, WAIT = F_SETLKW, LOOK = F_GETLK };
 #endif
 
 struct lock {
@@ -59,6 +59,37 @@ enum lock_status lock_take(const char *path, uint64_t number, struct lock **out)
 	lock_release(l);
 	errno = saved;
 	return status;
+}
+
+enum lock_status lock_wait(const char *path, uint64_t number, struct lock **out)
+{
+	struct flock place = place_of(number);
+	struct lock *l = malloc(sizeof *l);
+	int failed = -1, saved;
+
+	*out = NULL;
+	if (l == NULL)
+		return LOCK_FAILED;
+	l->fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+	while (l->fd >= 0 && (failed = fcntl(l->fd, WAIT, &place)) != 0 && errno == EINTR)
+		;
+	if (failed == 0) {
+		*out = l;
+		return LOCK_OK;
+	}
+	saved = errno;
+	lock_release(l);
+	errno = saved;
+	return LOCK_FAILED;
+}
+
+void lock_leave(struct lock *l)
+{
+	struct flock all = places_of(0, 0); /* to the end of all */
+
+	all.l_type = F_UNLCK;
+	if (l != NULL)
+		fcntl(l->fd, SET, &all);
 }
 
 void lock_release(struct lock *l)

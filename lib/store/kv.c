@@ -13,6 +13,7 @@
 
 #include "base/buf.h"
 #include "base/error.h"
+#include "base/lock.h"
 #include "base/mapped.h"
 #include "store/pages.h"
 #include "store/survey.h"
@@ -23,6 +24,7 @@
 #define READERS_MAX 1022
 #define NEARLY_FULL (1u << 20) /* bytes: a larger write may have come to a stop */
 #define DBS_MAX 128 /* tables open at a time */
+#define OPENING_LOCK 0 /* of the lock file, in which LMDB locks its first bytes */
 #define TRIES_MAX 100 /* to begin before two commits have come between */
 
 /* NULL: LMDB's own table, in which it also keeps the others: a page less to write at every commit. */
@@ -41,6 +43,7 @@ struct kv {
 	struct tree_copies *copies;
 	_Atomic uint64_t pages; /* of the file, when that was last needed: it becomes longer, and shorter only by mishap */
 	MDB_dbi tables[KV_TABLES]; /* where it may be written to */
+	struct lock *opening; /* on the lock file */
 	bool unlocked;
 	bool written; /* the lists of free pages were looked at */
 };
@@ -109,7 +112,7 @@ static int check_main(struct kv_txn *txn, struct evs_error *err);
 
 /* ---- open and close ---- */
 
-static int open_env(struct kv *kv, const char *path, unsigned flags)
+static int try_open_env(struct kv *kv, const char *path, unsigned flags)
 {
 	int rc = 0;
 
@@ -128,6 +131,28 @@ static int open_env(struct kv *kv, const char *path, unsigned flags)
 		kv->env = NULL;
 	}
 	errno = 0; /* of a size that was too much */
+	return rc;
+}
+
+/*
+ * One process opens at a time. The first to have a file open makes LMDB's lock file anew; where it is killed on the way, or fails, those
+ * who wait for it take what it left for what is so, and write over the last commits. Now the next one is the first.
+ */
+static int open_env(struct kv *kv, const char *path, unsigned flags)
+{
+	struct buf name = {0};
+	int rc;
+
+	buf_printf(&name, "%s-lock", path);
+	buf_byte(&name, 0);
+	if (name.failed || lock_wait((const char *)name.data, OPENING_LOCK, &kv->opening) != LOCK_OK) {
+		rc = name.failed ? ENOMEM : errno;
+		buf_free(&name);
+		return rc;
+	}
+	rc = try_open_env(kv, path, flags);
+	lock_leave(kv->opening);
+	buf_free(&name);
 	return rc;
 }
 
@@ -257,7 +282,7 @@ static int open_tables(struct kv *kv, enum kv_mode mode, const struct kv_record 
 static int fill_new(const char *path, const struct kv_record *first, size_t n)
 {
 	struct kv kv = {.env = NULL};
-	int rc = open_env(&kv, path, MDB_NOLOCK);
+	int rc = try_open_env(&kv, path, MDB_NOLOCK);
 
 	if (rc == 0)
 		rc = make_tables(&kv, first, n);
@@ -312,7 +337,7 @@ int kv_open(const char *path, enum kv_mode mode, const struct kv_record *first, 
 		goto failed;
 	create = found != PAGES_STORE;
 	kv->unlocked = mode == KV_READ && cannot_lock(path);
-	rc = open_env(kv, path, kv->unlocked ? MDB_RDONLY | MDB_NOLOCK : mode == KV_READ ? MDB_RDONLY : 0);
+	rc = kv->unlocked ? try_open_env(kv, path, MDB_RDONLY | MDB_NOLOCK) : open_env(kv, path, mode == KV_READ ? MDB_RDONLY : 0);
 	if (rc != 0) {
 		status = fail(err, rc, create ? "create the store" : "open the store, or the -lock file beside it");
 		goto failed;
@@ -345,6 +370,7 @@ void kv_close(struct kv *kv)
 	mapped_remove((const void *)kv->map);
 	if (kv->env != NULL)
 		mdb_env_close(kv->env);
+	lock_release(kv->opening);
 	free(kv);
 }
 
@@ -479,22 +505,33 @@ int kv_begin(struct kv *kv, bool write, struct kv_txn **out, struct evs_error *e
 	return EVS_OK;
 }
 
-/*
- * Pages at the end that were taken and freed in one transaction are never written, which leaves the file shorter
- * than its meta page says. Make it whole, so that a file that is too short is a truncated one at a glance; after a power cut
- * pages.c looks at what is missing.
- */
-static void extend_file(struct kv *kv)
+/* Whether the file is shorter than its newest meta page says. */
+static bool is_short(const struct kv *kv, off_t *want)
 {
 	MDB_envinfo info;
 	struct stat st;
-	off_t want;
 
 	if (mdb_env_info(kv->env, &info) != 0 || fstat(kv->fd, &st) != 0)
-		return;
-	want = (off_t)((info.me_last_pgno + 1) * kv->page_size);
-	if (st.st_size < want && ftruncate(kv->fd, want) != 0)
+		return false;
+	*want = (off_t)((info.me_last_pgno + 1) * kv->page_size);
+	return st.st_size < *want;
+}
+
+/*
+ * Pages at the end that were taken and freed in one transaction are never written, which leaves the file shorter
+ * than its meta page says. Make it whole, so that a file that is too short is a truncated one at a glance; after a power cut
+ * pages.c looks at what is missing. Under the write lock: the next writer may have made it longer by now, and would lose its pages.
+ */
+static void extend_file(struct kv *kv)
+{
+	MDB_txn *txn;
+	off_t want;
+
+	if (!is_short(kv, &want) || mdb_txn_begin(kv->env, NULL, 0, &txn) != 0)
 		return; /* the next commit tries again */
+	if (is_short(kv, &want))
+		(void)!ftruncate(kv->fd, want);
+	mdb_txn_abort(txn);
 }
 
 static bool disk_full(const struct kv *kv)
