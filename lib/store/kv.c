@@ -393,7 +393,7 @@ static bool read_meta(struct kv_txn *txn)
 	uint64_t id = mdb_txn_id(txn->txn) - txn->write; /* of the transaction that left the snapshot */
 	uint8_t meta[TREE_META_BYTES], again[TREE_META_BYTES];
 
-	return get_meta(txn, id & 1, meta) && tree_meta(meta, &txn->meta) && txn->meta.txn == id &&
+	return get_meta(txn, id & 1, meta) && tree_meta(meta, &txn->meta) && !txn->meta.damaged && txn->meta.txn == id &&
 	       txn->meta.page_size == txn->file.page_size && get_meta(txn, id & 1, again) && memcmp(meta, again, sizeof meta) == 0;
 }
 

@@ -77,6 +77,7 @@ static int check_file(int fd, off_t size, struct evs_error *err)
 {
 	struct tree_meta meta[2];
 	const struct tree_meta *newest;
+	const char *why;
 	uint64_t wanted;
 
 	if (!has_magic(fd))
@@ -86,10 +87,8 @@ static int check_file(int fd, off_t size, struct evs_error *err)
 	if (!read_meta(fd, (off_t)meta[0].page_size, &meta[1]) || meta[1].page_size != meta[0].page_size)
 		return error_set(err, EVS_CORRUPT, 0,
 		                 "the store is truncated or its second page is damaged; evs cat --salvage prints what is whole");
-	newest = &meta[meta[1].txn > meta[0].txn];
-	/* Each commit writes the older one of the two. */
-	if ((meta[0].txn & 1) != 0 || meta[1].txn - meta[0].txn + 1 > 2 || (meta[1].txn == meta[0].txn && meta[0].txn != 0))
-		return error_set(err, EVS_CORRUPT, 0, "the store's first pages are of commits that do not belong together");
+	if ((why = tree_newest(meta, &newest)) != NULL)
+		return error_set(err, EVS_CORRUPT, 0, "the store is damaged: %s; evs cat --salvage prints what is whole", why);
 	wanted = (newest->last_page + 1) * newest->page_size;
 	if (wanted <= (uint64_t)size || only_free_missing(fd, newest, (uint64_t)size))
 		return EVS_OK;

@@ -73,20 +73,19 @@ int survey_pages(struct tree_file *file, const struct tree_meta *meta, survey_fa
 /* Find out the size of pages and the newest commit from the meta pages that are whole. */
 static void find_meta(struct survey_file *f)
 {
-	struct tree_meta first, second;
-	bool has_first = f->size >= TREE_META_BYTES && tree_meta(f->file.bytes, &first), has_second = false;
-	uint32_t size = has_first ? first.page_size : 512, most = has_first ? first.page_size : 65536;
+	struct tree_meta pair[2], *first = &pair[0], *second = &pair[1];
+	const struct tree_meta *newest;
+	bool has_first = f->size >= TREE_META_BYTES && tree_meta(f->file.bytes, first), has_second = false;
+	uint32_t size = has_first ? first->page_size : 512, most = has_first ? first->page_size : 65536;
 
 	for (; !has_second && size <= most; size *= 2)
-		has_second = f->size >= size + TREE_META_BYTES && tree_meta(f->file.bytes + size, &second) && second.page_size == size;
-	f->file.page_size = has_first ? first.page_size : has_second ? second.page_size : 4096;
+		has_second = f->size >= size + TREE_META_BYTES && tree_meta(f->file.bytes + size, second) && second->page_size == size;
+	f->file.page_size = has_first ? first->page_size : has_second ? second->page_size : 4096;
 	f->file.pages = f->size / f->file.page_size;
 	if (!has_first || !has_second) {
 		f->why = has_first ? "the second page is damaged" : "the first page is damaged";
-	} else if ((first.txn & 1) != 0 || second.txn - first.txn + 1 > 2 || (first.txn == second.txn && first.txn != 0)) {
-		f->why = "the first two pages are of commits that do not belong together";
-	} else {
-		f->meta = first.txn < second.txn ? second : first;
+	} else if ((f->why = tree_newest(pair, &newest)) == NULL) {
+		f->meta = *newest;
 		if (f->meta.last_page < f->file.pages)
 			f->file.pages = f->meta.last_page + 1;
 	}

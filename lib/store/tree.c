@@ -59,7 +59,21 @@ bool tree_meta(const uint8_t *page, struct tree_meta *out)
 		return false;
 	read_record(&out->free, page + META_FREE_AT, out->last_page + 1, RECORD_NUMBERS);
 	read_record(&out->main, page + META_MAIN_AT, out->last_page + 1, 0);
-	return !out->free.damaged && !out->main.damaged;
+	out->damaged = out->free.damaged || out->main.damaged;
+	return true;
+}
+
+const char *tree_newest(const struct tree_meta pair[2], const struct tree_meta **newest)
+{
+	uint64_t first = pair[0].txn, second = pair[1].txn;
+
+	*newest = &pair[second > first];
+	/* Each commit writes the older one of the two. */
+	if ((first & 1) != 0 || second - first + 1 > 2 || (second == first && first != 0))
+		return "the first two pages are of commits that do not belong together";
+	if ((*newest)->damaged)
+		return second > first ? "the second page is damaged" : "the first page is damaged";
+	return NULL;
 }
 
 void tree_of(struct tree *t, const struct tree_file *f, struct kv_bytes record)

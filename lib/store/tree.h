@@ -33,6 +33,7 @@ struct tree_meta {
 	uint64_t txn, last_page;
 	uint32_t page_size;
 	struct tree free, main;
+	bool damaged; /* the trees cannot be so, which LMDB leaves behind in the older one where its writing failed */
 };
 
 /* The file, or as much of it as a snapshot has. Any number of threads may read. */
@@ -59,6 +60,9 @@ struct tree_copies {
 
 /* Read a meta page's first TREE_META_BYTES. False when it is none that evs could have written. */
 bool tree_meta(const uint8_t *page, struct tree_meta *out);
+
+/* Of the two meta pages the one of the newest commit. Returns NULL, or what is wrong with them. */
+const char *tree_newest(const struct tree_meta pair[2], const struct tree_meta **newest);
 
 /* Read the record of a table, which is the value of its name in LMDB's own table. */
 void tree_of(struct tree *t, const struct tree_file *f, struct kv_bytes record);
