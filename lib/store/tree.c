@@ -240,7 +240,7 @@ static const char *level_fault(struct tree_file *f, const struct tree *t, struct
 	return NULL;
 }
 
-/* Where the value of a leaf's node is. NULL with fault: the pages that it lies in are damaged. */
+/* Where the value of a leaf's node is. False with fault: the pages that it lies in are damaged. */
 static bool node_value(const struct tree_file *f, const uint8_t *node, struct kv_bytes *value, struct tree_fault *fault)
 {
 	struct kv_bytes key = node_key(node);
