@@ -458,7 +458,7 @@ static bool render(struct salvage *s, const struct event *e)
 	s->text.size = 0;
 	if (r.position == 0 || e->doubtful || !render_event(&s->text, s->names, &r))
 		return false;
-	return !s->names_lost || memmem(s->text.data, s->text.size, LOST_NAME + 1, strlen(LOST_NAME) - 1) == NULL;
+	return !s->names_lost || memmem(s->text.data, s->text.size, &LOST_NAME[1], strlen(LOST_NAME) - 1) == NULL;
 }
 
 /* Positions up to `to`, not included, are lost. */
