@@ -140,7 +140,7 @@ static int verify_copy(const struct names *names, struct evs_error *err)
 	evs_close(copy);
 	unlink(names->copy_lock);
 	if (status == EVS_CORRUPT)
-		error_set(err, EVS_CORRUPT, 0, "the copy is damaged; evs verify says whether the store is");
+		error_set(err, EVS_CORRUPT, 0, "the copy was damaged, and is not kept; evs verify of the store says whether that is");
 	return status;
 }
 

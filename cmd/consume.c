@@ -2,6 +2,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/spawn.h"
 #include "common/job_setup.h"
 #include "common/message.h"
 #include "common/open.h"
@@ -181,6 +182,13 @@ static int run(struct consume_args *args, struct job *job)
 	return signals_caught != 0 ? 128 + signals_caught : result.dead > 0 ? STATUS_REJECTED : STATUS_DONE;
 }
 
+/* Say so before the group is made: a follower would notice at its first event. */
+static int no_command(const char *name)
+{
+	message_print("cannot run '%s': there is no such command; nothing was consumed", name);
+	return STATUS_FAILED;
+}
+
 /* The tool. */
 static int cmd_consume(int argc, char **argv)
 {
@@ -193,6 +201,8 @@ static int cmd_consume(int argc, char **argv)
 
 	if (!options_parse(&tool_consume, argc, argv, &args, &given, &status))
 		return status;
+	if (given.n_before < 2)
+		return message_usage("GROUP is missing before '--'; usage: evs consume STORE GROUP [options] [-- COMMAND [ARG...]]");
 	job.path = given.list[0];
 	job.group = given.list[1];
 	job.command = given.list + 2;
@@ -200,6 +210,8 @@ static int cmd_consume(int argc, char **argv)
 		status = STATUS_USAGE;
 	else if (!put_setup(&setup, &args, &job))
 		status = message_failure(job.path, &(struct evs_error){.status = EVS_NOMEM, .message = "out of memory"});
+	else if (*job.command != NULL && !spawn_finds(*job.command))
+		status = no_command(*job.command);
 	else if (open_store(job.path, EVS_WRITE, &job.store, &err) != EVS_OK)
 		status = message_failure(job.path, &err);
 	else {

@@ -23,7 +23,7 @@ static const struct tool *const tools[] = {TOOLS(TOOLS_ENTRY)};
 static const struct {
 	const char *name, *help;
 } own_words[] = {
-	{"help", "open the manual of a tool, or of concepts: the map of all"},
+	{"help", "open the manual of a tool or topic; begin with concepts, the map of all"},
 	{"--help", "print this help"},
 	{"--version", "print the version"},
 };
@@ -37,6 +37,7 @@ static const struct {
 	{"selectors", "evs-selectors", "7", "which events a tool reads"},
 	{"language", "evs-fold", "5", "expressions and folds"},
 	{"store", "evs-store", "5", "the file, to the byte"},
+	{"reliability", "evs-reliability", "7", "what is promised, what is not, and how it is tested"},
 	{"libevs", "libevs", "3", "use an event store from C"},
 	{"evs", "evs", "1", "what all tools share"},
 };
@@ -55,7 +56,7 @@ static const struct tool *find_tool(const char *name)
 static void put_help(struct buf *out)
 {
 	buf_text(out, "Usage: evs TOOL STORE [options] [operands]\n"
-	              "       evs help [TOOL|concepts]\n"
+	              "       evs help [TOOL|TOPIC]\n"
 	              "\n"
 	              "An event store in one file. Events go in and come out as lines of JSON.\n"
 	              "\n"
@@ -65,6 +66,9 @@ static void put_help(struct buf *out)
 	for (size_t i = 0; i < OWN_WORDS_N; i++)
 		if (own_words[i].name[0] != '-')
 			buf_printf(out, "  %-10s  %s\n", own_words[i].name, own_words[i].help);
+	buf_text(out, "\nTopics of evs help:\n");
+	for (size_t i = 0; i < TOPICS_N; i++)
+		buf_printf(out, "  %-11s  %s\n", topics[i].name, topics[i].help);
 	buf_text(out, "\n"
 	              "evs TOOL --help lists a tool's options.\n"
 	              "A program evs-NAME on the PATH is a tool too: evs NAME.\n");
@@ -203,7 +207,7 @@ static int help(const char *topic)
 	}
 	/* A program of somebody else may have a manual too. */
 	execlp("man", "man", "-s", sections, page, (char *)NULL);
-	message_print("there is no manual of '%s' here, or no man to show it; evs --help lists the tools", topic);
+	message_print("there is no manual of '%s' here, or no man to show it; evs --help lists tools and topics", topic);
 	return STATUS_FAILED;
 }
 
@@ -226,7 +230,7 @@ static int run_word(int argc, char **argv)
 	if (argv[0][0] != '-' && strcmp(argv[0], "help") != 0)
 		return run_program(argv);
 	if (strcmp(argv[0], "help") == 0 && argc > 2)
-		return message_usage("one operand too many: '%s'; usage: evs help [TOOL|concepts]", argv[2]);
+		return message_usage("one operand too many: '%s'; usage: evs help [TOOL|TOPIC]", argv[2]);
 	if (strcmp(argv[0], "help") == 0 && argc == 2)
 		return output_finish(help(argv[1]));
 	if (strcmp(argv[0], "help") == 0 || strcmp(argv[0], "--help") == 0 || strcmp(argv[0], "-h") == 0)

@@ -89,7 +89,7 @@ static void sum_up(const char *path, const struct found *found)
 	else
 		put_part(&text, ": ", findings, "finding", "findings");
 	if (found->store.findings + found->consume.findings > 0)
-		buf_text(&text, "; restore the store from a backup");
+		buf_text(&text, "; restore the store from a backup, or save what is whole: evs cat STORE --salvage | evs append NEW");
 	else if (findings > 0)
 		buf_text(&text, "; the events are whole: make projections anew with --rebuild, drop snapshots");
 	message_print("%s: %.*s", path, (int)text.size, (const char *)text.data);

@@ -10,7 +10,7 @@ powerless() {
 	fi
 }
 
-unlocked='a.evs-lock cannot be written, so no writer knows of this reader: what it says holds as long as nobody appends'
+unlocked='a.evs-lock cannot be written: right unless somebody appends meanwhile'
 
 @test "files are their owner's alone, whatever the umask" {
 	(umask 0 && events 3 a s | evs append store.evs && evs backup store.evs copy.evs && evs cat store.evs >/dev/null)
@@ -27,10 +27,10 @@ unlocked='a.evs-lock cannot be written, so no writer knows of this reader: what 
 		[ $lock = with ] || { chmod 755 box && rm box/a.evs-lock && chmod 555 box; }
 		ran 0 powerless "$EVS_BIN/evs" cat box/a.evs
 		out_is "$(cat all)"
-		err_is "evs-cat: box/a.evs: box/$unlocked"
+		err_is "evs-cat: box/a.evs: read without a lock, as box/$unlocked"
 		ran 0 powerless "$EVS_BIN/evs" stat box/a.evs
 		ran 0 powerless "$EVS_BIN/evs" verify box/a.evs
-		err_has "evs-verify: box/a.evs: box/$unlocked"
+		err_has "evs-verify: box/a.evs: read without a lock, as box/$unlocked"
 		ran 0 powerless "$EVS_BIN/evs" backup box/a.evs copy-$lock.evs
 		ran 0 powerless "$EVS_BIN/evs" group box/a.evs list
 		ran 0 powerless "$EVS_BIN/evs" replay box/a.evs --exec 'jq -c .event' --stream s
@@ -58,7 +58,7 @@ unlocked='a.evs-lock cannot be written, so no writer knows of this reader: what 
 	unshare -m sh -c "$mounted :" 2>/dev/null || skip 'nothing can be mounted here'
 	ran 0 unshare -m sh -c "$mounted evs cat box/a.evs --last 1 --fields .position"
 	out_is '{"position":3}'
-	err_is "evs-cat: box/a.evs: box/$unlocked"
+	err_is "evs-cat: box/a.evs: read without a lock, as box/$unlocked"
 	rm box/a.evs-lock
 	ran 0 unshare -m sh -c "$mounted evs verify box/a.evs && evs cat box/a.evs --stream s | wc -l"
 	out_is 3

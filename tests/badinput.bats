@@ -13,7 +13,8 @@ untouched() {
 		append) ran "$status_wanted" evs append "$file" event ;;
 		*) ran "$status_wanted" evs $tool "$file" ;;
 		esac
-		out_is ''
+		# verify says which pages are missing where the file is a store.
+		[ "$tool$status_wanted" = verify5 ] || out_is ''
 		is "$stderr" "evs-$tool: $file: $message"
 		cmp "$file" before
 		[ ! -e copy.evs ]
@@ -97,7 +98,7 @@ patched() {
 	size=$(stat -c %s whole.evs)
 	for n in 8192 12000 20000 100000 $((size / 2)) $((size - 4096)) $((size - 1)); do
 		head -c $n whole.evs >a.evs
-		untouched 5 a.evs "the store is truncated: it has $n of at least $size bytes; restore it from a backup"
+		untouched 5 a.evs "the store is truncated: it has $n of at least $size bytes; evs cat --salvage prints what is whole"
 	done
 	for n in 1 15 100; do
 		head -c $n whole.evs >a.evs
@@ -351,9 +352,11 @@ mounts() {
 	rm folder/a.evs-lock
 	mounts --bind folder folder
 	mount -o remount,bind,ro folder
-	positions '9 10' folder/a.evs --last 2
+	ran 0 evs cat folder/a.evs --last 2 --fields .position
+	out_is $'{"position":9}\n{"position":10}'
+	err_is 'evs-cat: folder/a.evs: read without a lock, as folder/a.evs-lock cannot be written: right unless somebody appends meanwhile'
 	is "$(count folder/a.evs)" 10
-	quiet evs backup folder/a.evs b.evs
+	ran 0 evs backup folder/a.evs b.evs
 	is "$(count b.evs)" 10
 	events 1 b >in
 	ran 1 evs append folder/a.evs in

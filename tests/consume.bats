@@ -382,6 +382,11 @@ letters() {
 	consume 2 ''
 	consume 1 g -- ./no-such-command
 	err_has "cannot run './no-such-command'"
+	is "$(evs group a.evs | jq -r 'select(.group == "nobody")')" ''
+	ran 1 timeout 10 evs consume a.evs nobody --follow --type none -- no-such-command
+	err_is "evs-consume: cannot run 'no-such-command': there is no such command; nothing was consumed"
+	ran 2 evs consume a.evs -- cat
+	err_has "GROUP is missing before '--'"
 	ran 1 evs consume none.evs g
 	err_has 'no such store'
 }

@@ -258,6 +258,12 @@ state a..b'
 	err_is 'evs-replay: script:2: there are no states: begin with --fold FILE or --exec CMD'
 }
 
+@test "a condition without its if is no type" {
+	shop
+	refused "script:2: no event has the type 'balance < 0'; a condition on the state is written: break if balance < 0" 'n
+break balance < 0'
+}
+
 @test "diff: this event, or two moments" {
 	shop
 	debug 'goto 3

@@ -104,7 +104,7 @@ sys.exit(status)'
 	END
 	wait_for lines_in ready 1
 	ran 1 evs cat a.evs
-	err_is 'evs-cat: a.evs: cannot open the store: as many readers are at work on it as there can be; try again when one is done'
+	err_is 'evs-cat: a.evs: cannot read the store: as many readers are at work on it as there can be; try again when one is done'
 	ran 1 evs append a.evs <<<'{"eventType":"a"}'
 	err_has 'as many readers are at work on it as there can be'
 	echo >end

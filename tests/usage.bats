@@ -251,7 +251,7 @@ TOOLS=$(sed -n 's/^TOOLS *:= //p' "$ROOT/Makefile")
 	ran 0 env PATH="$PWD/nothing" "$EVS_BIN/evs" help cat
 	out_is "$("$EVS_BIN/evs" cat --help)"
 	ran 1 env PATH="$PWD/nothing" "$EVS_BIN/evs" help concepts
-	err_is "evs: there is no manual of 'concepts' here, or no man to show it; evs --help lists the tools"
+	err_is "evs: there is no manual of 'concepts' here, or no man to show it; evs --help lists tools and topics"
 	ran 2 evs help ../x
 	printf '#!/bin/sh\necho "mandoc: $*"\n' >mandoc/mandoc
 	chmod +x mandoc/mandoc

@@ -7,6 +7,6 @@ int open_store(const char *path, int flags, struct evs_store **out, struct evs_e
 	int status = evs_open(path, flags, out, err);
 
 	if (status == EVS_OK && evs_is_unlocked(*out))
-		message_print("%s: %s-lock cannot be written, so no writer knows of this reader: what it says holds as long as nobody appends", path, path);
+		message_print("%s: read without a lock, as %s-lock cannot be written: right unless somebody appends meanwhile", path, path);
 	return status;
 }

@@ -291,6 +291,10 @@ int debug_break(struct debug *d, const char *args, struct evs_error *err)
 	if (status != EVS_OK)
 		return status;
 	met = stop.types == NULL || is_met(d, &stop);
+	if (!met && strpbrk(args, "<>=!&") != NULL && strchr(args, ' ') != NULL) {
+		stop_release(&stop);
+		return error_set(err, EVS_USAGE, 0, "no event has the type '%s'; a condition on the state is written: break if %s", args, args);
+	}
 	status = session_add_stop(d->session, &stop, err);
 	if (status != EVS_OK)
 		stop_release(&stop);

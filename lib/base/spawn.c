@@ -1,8 +1,12 @@
 #include "base/spawn.h"
 
 #include <fcntl.h>
+#include <limits.h>
 #include <signal.h>
 #include <spawn.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
 extern char **environ;
@@ -33,6 +37,22 @@ static int set_files(posix_spawn_file_actions_t *files, const struct spawn_optio
 		if (from[to] >= 0)
 			failure = posix_spawn_file_actions_adddup2(files, from[to], to);
 	return failure == 0 ? close_others(files) : failure;
+}
+
+bool spawn_finds(const char *name)
+{
+	const char *path = getenv("PATH"), *end;
+	char file[PATH_MAX];
+
+	if (strchr(name, '/') != NULL || path == NULL)
+		return access(name, X_OK) == 0 || path == NULL;
+	for (; path != NULL; path = *end == '\0' ? NULL : end + 1) {
+		end = strchrnul(path, ':');
+		if ((size_t)snprintf(file, sizeof file, "%.*s%s%s", (int)(end - path), path, end == path ? "" : "/", name) < sizeof file &&
+		    access(file, X_OK) == 0)
+			return true;
+	}
+	return false;
 }
 
 int spawn_command(const struct spawn_options *o, pid_t *pid)

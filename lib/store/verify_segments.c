@@ -93,7 +93,7 @@ static int salvage(struct verify *v, struct walk *w, const struct segment *s, co
 			told[bad] = 1;
 			n_told++;
 			verify_report(v, VERIFY_FRAME, s->first + i,
-			              "frame %u of %u of the segment of positions %llu to %llu is damaged; the event at position %llu is in it",
+			              "frame %u of %u of the segment of positions %llu to %llu is damaged; the first event in it is at position %llu",
 			              bad + 1, s->n_frames, (unsigned long long)s->first, (unsigned long long)(s->first + s->count - 1),
 			              (unsigned long long)(s->first + i));
 		}
