@@ -37,7 +37,17 @@ _evs_offer()
 {
 	local word=$1
 
-	[[ $2 == [\'\"]* ]] || printf -v word %q "$word"
+	case $2 in
+	\"*)
+		[[ $word != *'!'* ]] || return 0 # which cannot be written there
+		word=${word//\\/\\\\}
+		word=${word//\"/\\\"}
+		word=${word//\$/\\\$}
+		word=${word//\`/\\\`}
+		;;
+	\'*) word=${word//\'/\'\\\'\'} ;;
+	*) printf -v word %q "$word" ;;
+	esac
 	COMPREPLY+=("${word#"$3"}")
 }
 

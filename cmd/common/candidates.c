@@ -40,8 +40,8 @@ static bool fits(const struct candidates *c, const char *text, size_t size)
 	size_t typed = strlen(c->typed);
 
 	for (size_t i = 0; i < size; i++)
-		if ((unsigned char)text[i] < ' ' || text[i] == 0x7f)
-			return false;
+		if ((unsigned char)text[i] < ' ' || text[i] == 0x7f || (i + 1 < size && (unsigned char)text[i] == 0xc2 && (unsigned char)text[i + 1] < 0xa0))
+			return false; /* a control character */
 	return size > 0 && size >= typed && memcmp(text, c->typed, typed) == 0;
 }
 

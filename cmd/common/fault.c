@@ -16,8 +16,11 @@ static void put(const char *text)
 static void on_fault(int number, siginfo_t *info, void *context)
 {
 	(void)context;
-	if (!mapped_has(info->si_addr)) {
-		signal(number, SIG_DFL); /* what faulted is done once more, and ends it */
+	if (info->si_code <= 0 || !mapped_has(info->si_addr)) {
+		/* What faulted is done once more, and ends it; what was sent is sent again. */
+		signal(number, SIG_DFL);
+		if (info->si_code <= 0)
+			raise(number);
 		return;
 	}
 	put(message_name());

@@ -27,6 +27,7 @@ static struct {
 void output_begin(void)
 {
 	signal(SIGPIPE, SIG_IGN);
+	signal(SIGXFSZ, SIG_IGN); /* ulimit -f: a write that fails says so */
 	output_look();
 }
 

@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #ifdef F_OFD_SETLK
@@ -61,7 +62,29 @@ enum lock_status lock_take(const char *path, uint64_t number, struct lock **out)
 	return status;
 }
 
-enum lock_status lock_wait(const char *path, uint64_t number, struct lock **out)
+/* Open a file to lock, make it where it is missing. -1: errno says why. */
+static int open_or_make(const char *path, const char *like)
+{
+	const int flags = O_RDWR | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK;
+	int fd = open(path, flags);
+	struct stat st;
+
+	if (fd < 0 && errno == ENOENT) {
+		fd = open(path, flags | O_CREAT | O_EXCL, 0600);
+		if (fd >= 0 && geteuid() == 0 && stat(like, &st) == 0)
+			(void)!fchown(fd, st.st_uid, st.st_gid); /* else its owner could not use it */
+		if (fd < 0 && errno == EEXIST)
+			fd = open(path, flags);
+	}
+	if (fd >= 0 && (fstat(fd, &st) != 0 || !S_ISREG(st.st_mode))) {
+		close(fd);
+		errno = EINVAL;
+		return -1;
+	}
+	return fd;
+}
+
+enum lock_status lock_wait(const char *path, const char *like, uint64_t number, struct lock **out)
 {
 	struct flock place = place_of(number);
 	struct lock *l = malloc(sizeof *l);
@@ -70,7 +93,7 @@ enum lock_status lock_wait(const char *path, uint64_t number, struct lock **out)
 	*out = NULL;
 	if (l == NULL)
 		return LOCK_FAILED;
-	l->fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+	l->fd = open_or_make(path, like);
 	while (l->fd >= 0 && (failed = fcntl(l->fd, WAIT, &place)) != 0 && errno == EINTR)
 		;
 	if (failed == 0) {

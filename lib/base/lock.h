@@ -26,10 +26,11 @@ enum lock_status lock_take(const char *path, uint64_t number, struct lock **out)
 void lock_release(struct lock *l); /* NULL is fine */
 
 /*
- * Wait for the lock of a number on the file at path, which is made where it is missing, with mode 0600. LOCK_OK: *out as lock_take;
+ * Wait for the lock of a number on the file at path, which is made where it is missing, with mode 0600 and for the owner of the file
+ * at `like`. It must be a regular file and no link. LOCK_OK: *out as lock_take;
  * lock_leave lets others have it, and keeps the file open until lock_release: closing it can end other locks of the process on it.
  */
-enum lock_status lock_wait(const char *path, uint64_t number, struct lock **out);
+enum lock_status lock_wait(const char *path, const char *like, uint64_t number, struct lock **out);
 void lock_leave(struct lock *l); /* NULL is fine */
 
 /* Whether it could be taken now: LOCK_OK it could. */

@@ -23,7 +23,7 @@ void mapped_add(const void *begin, size_t size)
 
 void mapped_remove(const void *begin)
 {
-	for (unsigned i = 0; i < MAPS; i++) {
+	for (unsigned i = 0; i < MAPS && begin != NULL; i++) {
 		if (maps[i].begin != (uintptr_t)begin)
 			continue;
 		maps[i].size = 0;

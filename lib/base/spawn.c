@@ -74,6 +74,7 @@ int spawn_command(const struct spawn_options *o, pid_t *pid)
 	sigemptyset(&set);
 	posix_spawnattr_setsigmask(&attributes, &set);
 	sigaddset(&set, SIGPIPE);
+	sigaddset(&set, SIGXFSZ);
 	posix_spawnattr_setsigdefault(&attributes, &set);
 	posix_spawnattr_setpgroup(&attributes, 0);
 	posix_spawnattr_setflags(&attributes, (short)(POSIX_SPAWN_SETSIGDEF | POSIX_SPAWN_SETSIGMASK | (o->group ? POSIX_SPAWN_SETPGROUP : 0)));

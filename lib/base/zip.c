@@ -34,8 +34,8 @@ struct zip_dict *zip_dict_new(const void *bytes, size_t n, bool for_writing)
 {
 	struct zip_dict *d = calloc(1, sizeof *d);
 
-	if (d == NULL)
-		return NULL;
+	if (d == NULL || n == 0)
+		return d; /* none: zstd 1.5.4 breaks where it makes one of nothing and finds no memory */
 	if (for_writing)
 		d->write = ZSTD_createCDict(bytes, n, LEVEL);
 	d->read = ZSTD_createDDict(bytes, n);
@@ -87,6 +87,7 @@ size_t zip_pack(struct zip *z, const struct zip_dict *d, const void *in, size_t 
 	if (z->write == NULL) {
 		if ((z->write = ZSTD_createCCtx()) == NULL)
 			return 0;
+		ZSTD_CCtx_setParameter(z->write, ZSTD_c_compressionLevel, LEVEL);
 		ZSTD_CCtx_setParameter(z->write, ZSTD_c_checksumFlag, 1);
 		ZSTD_CCtx_setParameter(z->write, ZSTD_c_dictIDFlag, 0);
 	}

@@ -343,11 +343,17 @@ int evs_consume_done_all(struct evs_consume *c, const uint64_t *tickets, size_t 
 	status = check_lines(c, lines, size, &any, err);
 	if (status == EVS_OK)
 		status = settle_commit(c, err); /* what else there is can fail by itself */
-	for (; marked < n && status == EVS_OK; marked++)
-		status = set_handled(c, items_of(&c->items, tickets[marked]), took_us, lines, any && marked == n - 1 ? size : 0, err);
+	for (; marked < n && status == EVS_OK; marked++) {
+		struct item *item = items_of(&c->items, tickets[marked]);
+		if (item == NULL) { /* it is there twice */
+			status = error_set(err, EVS_USAGE, 0, "an event is named twice");
+			break;
+		}
+		status = set_handled(c, item, took_us, lines, any && marked == n - 1 ? size : 0, err);
+	}
 	if (status == EVS_OK)
 		status = settle_together(c, err);
-	for (size_t i = 0; i < marked && (status == EVS_CONFLICT || status == EVS_BAD_EVENT); i++)
+	for (size_t i = 0; i < marked && status != EVS_OK; i++)
 		unset_handled(c, items_at(&c->items, tickets[i]));
 	return status;
 }

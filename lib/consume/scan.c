@@ -405,7 +405,7 @@ int scan_due(struct evs_consume *c, struct item **item, struct record *record, s
 			/* What was looked at may be old: it is looked for again when the slot is this member's. */
 			if (!member_take(&c->member, slot, 1))
 				continue;
-			if ((status = scan_look(c, err)) != EVS_OK)
+			if ((status = look_at_taken(c, err)) != EVS_OK)
 				return status;
 			hold(c, slot, false);
 			c->rewind = true; /* what the scan has passed over of it is to be looked at */

@@ -42,7 +42,7 @@ static int put_value(struct buf *out, const struct zip_dict *dict, struct zip *z
 		return error_nomem(err);
 	size = zip_pack(zip, dict, s->state, s->size, out->data + out->size, out->cap - out->size);
 	out->size += size;
-	return size == 0 ? error_nomem(err) : EVS_OK;
+	return size == 0 || out->failed ? error_nomem(err) : EVS_OK;
 }
 
 bool snapshot_decode(struct kv_bytes key, struct kv_bytes value, struct buf *scratch, struct snapshot_found *f)

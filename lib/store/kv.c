@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
 #include <unistd.h>
@@ -24,6 +25,7 @@
 #define READERS_MAX 1022
 #define NEARLY_FULL (1u << 20) /* bytes: a larger write may have come to a stop */
 #define DBS_MAX 128 /* tables open at a time */
+#define DBS_ALL (DBS_MAX + 2) /* with LMDB's own two, in front of them */
 #define OPENING_LOCK 0 /* of the lock file, in which LMDB locks its first bytes */
 #define TRIES_MAX 100 /* to begin before two commits have come between */
 
@@ -59,7 +61,7 @@ struct kv_txn {
 	bool write;
 	struct tree_meta meta;
 	struct tree_file file;
-	struct tree trees[KV_TABLES + DBS_MAX]; /* as they are in the snapshot, where they are known; of kv_table_open behind the others */
+	struct tree trees[KV_TABLES + DBS_ALL]; /* as they are in the snapshot, where they are known; of kv_table_open behind the others */
 	bool known[KV_TABLES];
 	unsigned opened; /* by kv_table_open, in a reading transaction */
 };
@@ -145,7 +147,7 @@ static int open_env(struct kv *kv, const char *path, unsigned flags)
 
 	buf_printf(&name, "%s-lock", path);
 	buf_byte(&name, 0);
-	if (name.failed || lock_wait((const char *)name.data, OPENING_LOCK, &kv->opening) != LOCK_OK) {
+	if (name.failed || lock_wait((const char *)name.data, path, OPENING_LOCK, &kv->opening) != LOCK_OK) {
 		rc = name.failed ? ENOMEM : errno;
 		buf_free(&name);
 		return rc;
@@ -222,8 +224,12 @@ static int find_map(struct kv *kv, const struct kv_record *first, bool *ours, bo
 		tree_cursor(&c, &txn->file, &txn->meta.main);
 		status = tree_move(&c, KV_AT_OR_AFTER, &key, &value, NULL);
 		*ours = status == EVS_OK && key.size == wanted.size && memcmp(key.data, wanted.data, key.size) == 0;
-		if (status == EVS_CORRUPT)
+		if (status == EVS_CORRUPT && copies.failed != 0)
+			status = error_set(err, error_status(copies.failed), copies.failed, "cannot read the store");
+		else if (status == EVS_CORRUPT)
 			fail_page(err, &c.fault);
+		/* Where its value had pages of its own it would not be one that evs wrote. */
+		*ours = *ours && value.data > c.levels[c.tree->depth - 1].page && value.data < c.levels[c.tree->depth - 1].page + kv->page_size;
 		if (*ours && mdb_dbi_open(txn->txn, NULL, 0, &kv->tables[KV_META]) == 0 && mdb_get(txn->txn, kv->tables[KV_META], &k, &v) == 0) {
 			const struct tree_level *leaf = &c.levels[c.tree->depth - 1];
 			kv->map = (uintptr_t)v.mv_data - (leaf->number * kv->page_size + (uintptr_t)(value.data - leaf->page));
@@ -318,6 +324,25 @@ static int make_new(const char *path, const struct kv_record *first, size_t n, s
 	return rc == 0 ? EVS_OK : fail(err, rc, "create the store");
 }
 
+/*
+ * The name of the file itself, owned by the caller: the lock file lies beside that, whatever links lead to it. A file that is
+ * missing where a link leads to is made. NULL: errno says why.
+ */
+static char *real_name(const char *path, bool create)
+{
+	char *name = realpath(path, NULL);
+	struct stat st;
+	int fd;
+
+	if (name != NULL || errno != ENOENT || lstat(path, &st) != 0 || !create)
+		return name;
+	fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+	if (fd < 0)
+		return NULL;
+	close(fd);
+	return realpath(path, NULL);
+}
+
 int kv_open(const char *path, enum kv_mode mode, const struct kv_record *first, size_t n, struct kv **out,
             struct evs_error *err)
 {
@@ -325,6 +350,7 @@ int kv_open(const char *path, enum kv_mode mode, const struct kv_record *first, 
 	enum pages_found found;
 	bool create;
 	int status, rc, dead;
+	char *real = NULL;
 	MDB_stat st;
 
 	*out = NULL;
@@ -336,8 +362,13 @@ int kv_open(const char *path, enum kv_mode mode, const struct kv_record *first, 
 	if (status != EVS_OK)
 		goto failed;
 	create = found != PAGES_STORE;
-	kv->unlocked = mode == KV_READ && cannot_lock(path);
-	rc = kv->unlocked ? try_open_env(kv, path, MDB_RDONLY | MDB_NOLOCK) : open_env(kv, path, mode == KV_READ ? MDB_RDONLY : 0);
+	real = real_name(path, mode == KV_CREATE);
+	if (real == NULL) {
+		status = error_set(err, errno == ENOENT ? EVS_NO_STORE : EVS_IO, errno, "cannot find the store");
+		goto failed;
+	}
+	kv->unlocked = mode == KV_READ && cannot_lock(real);
+	rc = kv->unlocked ? try_open_env(kv, real, MDB_RDONLY | MDB_NOLOCK) : open_env(kv, real, mode == KV_READ ? MDB_RDONLY : 0);
 	if (rc != 0) {
 		status = fail(err, rc, create ? "create the store" : "open the store, or the -lock file beside it");
 		goto failed;
@@ -349,11 +380,13 @@ int kv_open(const char *path, enum kv_mode mode, const struct kv_record *first, 
 	status = open_tables(kv, mode, first, n, err);
 	if (status != EVS_OK)
 		goto failed;
-	if (create && (status = pages_sync_directory(path, err)) != EVS_OK)
+	if (create && (status = pages_sync_directory(real, err)) != EVS_OK)
 		goto failed;
+	free(real);
 	*out = kv;
 	return EVS_OK;
 failed:
+	free(real);
 	kv_close(kv);
 	return status;
 }
@@ -541,11 +574,21 @@ static bool disk_full(const struct kv *kv)
 	return fstatvfs(kv->fd, &st) == 0 && (uint64_t)st.f_bavail * st.f_frsize < NEARLY_FULL;
 }
 
+/* Whether the file is near the size that this process may give it (ulimit -f). */
+static bool at_limit(const struct kv *kv)
+{
+	struct rlimit limit;
+
+	return getrlimit(RLIMIT_FSIZE, &limit) == 0 && limit.rlim_cur != RLIM_INFINITY && kv_file_size(kv) + NEARLY_FULL > limit.rlim_cur;
+}
+
 /* Fail for a write: also a put writes, where a transaction has more pages than LMDB keeps in memory. */
 static int fail_write(const struct kv *kv, struct evs_error *err, int rc)
 {
 	if (rc == EIO && disk_full(kv)) /* LMDB's word for a write that came to a stop */
 		rc = ENOSPC;
+	else if (rc == EIO && at_limit(kv))
+		rc = EFBIG;
 	return fail(err, rc, "write to the store");
 }
 
@@ -859,6 +902,15 @@ static int check_move(struct kv_cursor *c, enum kv_move move, struct kv_bytes ke
 	return c->looked ? EVS_OK : fail_page(err, &c->at.fault);
 }
 
+/* Whether a value that LMDB led to, in pages of the snapshot, is in the file. */
+static int check_value(const struct kv_txn *txn, struct kv_bytes value, struct evs_error *err)
+{
+	const struct tree_fault fault = {TREE_NONE, "a value is not in the file"};
+	uintptr_t at = (uintptr_t)value.data - txn->kv->map, end = txn->file.pages * txn->file.page_size;
+
+	return at >= end || value.size <= end - at ? EVS_OK : fail_page(err, &fault);
+}
+
 /* Move through LMDB. */
 static int move_cursor(struct kv_cursor *c, enum kv_move move, struct kv_bytes *key, struct kv_bytes *value, struct evs_error *err)
 {
@@ -884,7 +936,7 @@ static int move_cursor(struct kv_cursor *c, enum kv_move move, struct kv_bytes *
 		return fail(err, rc, "read the store");
 	*key = (struct kv_bytes){k.mv_data, k.mv_size};
 	*value = (struct kv_bytes){v.mv_data, v.mv_size};
-	return EVS_OK;
+	return check_value(c->txn, *value, err);
 }
 
 int kv_move(struct kv_cursor *c, enum kv_move move, struct kv_bytes *key, struct kv_bytes *value, struct evs_error *err)

@@ -309,6 +309,10 @@ int evs_open(const char *path, int flags, struct evs_store **out, struct evs_err
 	*out = NULL;
 	if (s == NULL)
 		return error_nomem(err);
+	if (path[0] == '\0') {
+		free(s);
+		return error_set(err, EVS_NO_STORE, 0, "the name of the store is empty");
+	}
 	pthread_mutex_init(&s->lock, NULL);
 	s->writable = mode != KV_READ;
 	s->path = strdup(path);

@@ -43,6 +43,8 @@ static void walk_tables(void *context, const uint8_t *page)
 	for (unsigned i = 0; i < tree_leaf_count(page); i++) {
 		if (!tree_leaf_at(w->file, page, i, &key, &value, &table) || !table)
 			continue;
+		if (key.size > KV_KEY_MAX) /* another process may have written over it by now */
+			continue;
 		memcpy(name, key.data, key.size);
 		name[key.size] = '\0';
 		s->table = name;

@@ -1,5 +1,6 @@
 #include "store/tree.h"
 
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -92,10 +93,18 @@ static const uint8_t *read_page(const struct tree_file *f, uint64_t number)
 	struct tree_copies *c = f->copies;
 	uint8_t *page = c->n < TREE_DEPTH_MAX ? malloc(f->page_size) : NULL;
 
-	if (page == NULL)
+	ssize_t n;
+
+	if (page == NULL) {
+		c->failed = ENOMEM;
 		return NULL;
+	}
 	c->pages[c->n++] = page;
-	return pread(f->fd, page, f->page_size, (off_t)(number * f->page_size)) == (ssize_t)f->page_size ? page : NULL;
+	while ((n = pread(f->fd, page, f->page_size, (off_t)(number * f->page_size))) < 0 && errno == EINTR)
+		;
+	if (n < 0)
+		c->failed = errno;
+	return n == (ssize_t)f->page_size ? page : NULL;
 }
 
 static const uint8_t *page_at(const struct tree_file *f, uint64_t number)

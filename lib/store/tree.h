@@ -54,6 +54,7 @@ struct tree_fault {
 
 /* Pages that were read, the caller's: to be zeroed at first, and each page to be freed. */
 struct tree_copies {
+	int failed; /* errno of a page that could not be read, 0: none */
 	uint8_t *pages[TREE_DEPTH_MAX];
 	unsigned n;
 };
