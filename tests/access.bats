@@ -116,3 +116,64 @@ unlocked='a.evs-lock cannot be written: right unless somebody appends meanwhile'
 	evs cat a.evs | LC_ALL=C grep -aq $'t\xc2\x9b1m'
 	ran 2 on_terminal evs cat a.evs --format msgpack
 }
+
+@test "a store has one lock file, whatever links lead to it" {
+	events 20 >in
+	quiet evs append real.evs <<<'{"eventType":"first"}'
+	ln -s real.evs link.evs
+	for i in 1 2 3 4 5 6 7 8; do
+		sed "s/a-/$i-/" in | evs append real.evs 3>&- &
+		sed "s/a-/l$i-/" in | evs append link.evs
+		wait
+	done
+	is "$(count real.evs)" 321
+	is "$(echo *-lock)" real.evs-lock
+	# A link that leads to nothing is a store to be made.
+	ln -s made.evs dangling.evs
+	quiet evs append dangling.evs <<<'{"eventType":"a"}'
+	is "$(count made.evs) $(echo *-lock)" '1 made.evs-lock real.evs-lock'
+	ran 1 evs append '' <<<'{"eventType":"a"}'
+	err_has 'the name of the store is empty'
+}
+
+@test "a lock file that is a link, or no file, is not touched" {
+	quiet evs append a.evs <<<'{"eventType":"a"}'
+	for kind in link dangling pipe; do
+		rm -f a.evs-lock
+		echo precious >victim
+		case $kind in
+		link) ln -s victim a.evs-lock ;;
+		dangling) ln -s made a.evs-lock ;;
+		pipe) mkfifo a.evs-lock ;;
+		esac
+		for tool in stat append; do
+			ran 1 timeout 10 evs $tool a.evs <<<'{"eventType":"a"}'
+			err_has 'cannot open the store, or the -lock file beside it'
+		done
+		is "$(cat victim)" precious
+		[ ! -e made ]
+	done
+}
+
+@test "the lock file that root makes is the store's owner's" {
+	[ "$(id -u)" = 0 ] || skip 'for root'
+	quiet evs append a.evs <<<'{"eventType":"a"}'
+	rm a.evs-lock
+	chown 12345:12345 a.evs
+	ran 0 evs stat a.evs
+	is "$(stat -c '%u %g %a' a.evs-lock)" '12345 12345 600'
+}
+
+@test "a limit on the size of files is named, and leaves nothing behind" {
+	events 3000 >in
+	quiet evs append a.evs <<<'{"eventType":"a"}'
+	for kib in 8 256; do
+		ran 1 bash -c "ulimit -f $kib; evs append new.evs in"
+		err_has 'File too large'
+		rm -f new.evs*
+		is "$(echo *)" 'a.evs a.evs-lock in'
+	done
+	ran 1 bash -c 'ulimit -f 64; evs append a.evs in'
+	err_has 'File too large'
+	is "$(count a.evs)" 1
+}

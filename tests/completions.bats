@@ -9,6 +9,7 @@ setup_file() {
 		{"eventType":"order.placed","aggregateType":"Order","aggregateId":"o-17","source":"shop","tags":["vip"],"eventId":"e-1","correlationId":"c-1"}
 		{"eventType":"order.paid","aggregateType":"Order","aggregateId":"o-17","source":"till","eventId":"e-2","causationId":"e-1"}
 		{"eventType":"stock is: low","aggregateType":"Item","aggregateId":"item 9:a","eventId":"e-3"}
+		{"eventType":"q","aggregateId":"q-$(touch pwn)`touch pwn`\"'x","eventId":"e-4"}
 		no event
 	END
 	printf 'on "order.*" {\n\tn += 1\n}\n' >a.fold
@@ -37,14 +38,14 @@ offers() {
 
 @test "values come from the store: each kind of them" {
 	offers <<-'END'
-		cat a.evs --type '' => order.paid order.placed stock is: low
+		cat a.evs --type '' => order.paid order.placed q stock is: low
 		cat a.evs -t order. => order.paid order.placed
 		cat --limit 1 a.evs --type=order.pa => --type=order.paid
 		cat a.evs -torder.pa => -torder.paid
-		cat a.evs --stream '' => item 9:a o-17
+		cat a.evs --stream '' => item 9:a o-17 q-$(touch pwn)`touch pwn`"'x
 		stat a.evs --aggregate-type '' => Item Order
 		stat a.evs --source '' => shop till
-		cat a.evs --event '' => e-1 e-2 e-3
+		cat a.evs --event '' => e-1 e-2 e-3 e-4
 		cat a.evs --correlation '' => c-1
 		cat a.evs --causation '' => e-1
 		cat a.evs --tag '' => vip
@@ -195,17 +196,28 @@ alike() {
 		evs fold fm\t -w a.f\t => [evs][fold][fmt][-w][a.fold]
 		evs consume a.evs m\t-- dirnam\t => [evs][consume][a.evs][mailer][--][dirname]
 		evs help conc\t => [evs][help][concepts]
+		evs cat a.evs --stream q\t => [evs][cat][a.evs][--stream][q-$(touch pwn)`touch pwn`"'x]
+	END
+}
+
+# A name in quotes is a name, whatever is in it.
+quoted() {
+	cat <<-'END'
+		evs cat a.evs --stream "q\t => [evs][cat][a.evs][--stream][q-$(touch pwn)`touch pwn`"'x]
 	END
 }
 
 @test "bash" {
-	typed bash < <(alike)
+	typed bash < <(alike; quoted)
+	[ ! -e pwn ] || fail 'a name was run'
 }
 
 @test "zsh" {
 	typed zsh < <(alike)
+	[ ! -e pwn ] || fail 'a name was run'
 }
 
 @test "fish" {
 	typed fish < <(alike)
+	[ ! -e pwn ] || fail 'a name was run'
 }

@@ -53,3 +53,24 @@ survives() {
 	done
 	[ "$n" -gt 3 ] || fail "no commit was reached"
 }
+
+@test "likewise where they are tried again: another member takes them when the first is killed in its commit" {
+	local n status first killed=0 emit='while read -r line; do id=${line#*\"eventId\":\"}; echo "{\"eventType\":\"made\",\"causationId\":\"${id%%\"*}\"}"; done'
+	for n in 1 2 3; do
+		rm -f a.evs a.evs-lock
+		for i in 1 2 3 4 5 6; do echo "{\"eventId\":\"t-$i\",\"eventType\":\"t\",\"aggregateId\":\"s$i\"}"; done | quiet evs append a.evs
+		ran 124 timeout 0.5 "$EVS_BIN/evs" consume a.evs g --type t --batch 6 --emit --max-retries 9 --initial-delay 1s -- false
+		: >log
+		CRASH_ROOT=$PWD CRASH_LOG=$PWD/log CRASH_FAIL=write:$n:-1 LD_PRELOAD=$BUILD/crash/shim.so \
+			"$EVS_BIN/evs" consume a.evs g --type t --batch 2 --limit 2 --emit --max-retries 9 --initial-delay 1s -- sh -c "$emit" 2>/dev/null 3>&- &
+		first=$!
+		sleep 0.3
+		"$EVS_BIN/evs" consume a.evs g --type t --batch 6 --emit --max-retries 9 --initial-delay 1s -- sh -c "$emit" 2>/dev/null 3>&- &
+		status=0
+		wait "$first" || status=$?
+		wait
+		is "$(evs cat a.evs --type made | jq -r .causationId | sort | paste -sd' ')" 't-1 t-2 t-3 t-4 t-5 t-6'
+		[ "$status" != 137 ] || killed=$((killed + 1))
+	done
+	[ $killed -gt 0 ] || fail "no commit was reached"
+}

@@ -5,7 +5,7 @@ export BUILD=${EVS_BIN%/bin}
 # With sanitizers each state takes ten times as long.
 case ${EVS_TEST_LONG:+long}:$BUILD in
 long:*asan*) FLIPS=150 ;;
-long:*) FLIPS=4000 ;;
+long:*) FLIPS=2000 ;;
 *) FLIPS=40 ;;
 esac
 
