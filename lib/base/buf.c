@@ -6,23 +6,27 @@
 
 #include "base/bytes.h"
 
+/* From now on nothing more goes in: what comes behind a hole would look whole. */
+static bool fail(struct buf *b)
+{
+	b->failed = true;
+	b->cap = b->size;
+	return false;
+}
+
 bool buf_grow(struct buf *b, size_t more)
 {
 	size_t need, cap;
 	uint8_t *data;
 
-	if (__builtin_add_overflow(b->size, more, &need) || need > SIZE_MAX / 2) {
-		b->failed = true;
-		return false;
-	}
+	if (b->failed || __builtin_add_overflow(b->size, more, &need) || need > SIZE_MAX / 2)
+		return fail(b);
 	cap = b->cap < 64 ? 64 : b->cap;
 	while (cap < need)
 		cap += cap / 2 + 64;
 	data = realloc(b->data, cap);
-	if (data == NULL) {
-		b->failed = true;
-		return false;
-	}
+	if (data == NULL)
+		return fail(b);
 	b->data = data;
 	b->cap = cap;
 	return true;

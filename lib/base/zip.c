@@ -3,10 +3,20 @@
 #include <stdlib.h>
 #include <string.h>
 #define ZDICT_STATIC_LINKING_ONLY
+#define ZSTD_STATIC_LINKING_ONLY
 #include <zdict.h>
 #include <zstd.h>
 
-enum { LEVEL = 1 };
+enum { LEVEL = 1, TRAIN_BYTES = 8 << 20 };
+
+/* Whether there is so much memory: zstd 1.5.4 crashes where it makes dictionaries and finds none. */
+static bool is_there(size_t size)
+{
+	void *p = malloc(size);
+
+	free(p);
+	return p != NULL;
+}
 
 struct zip_dict {
 	ZSTD_CDict *write;
@@ -25,6 +35,8 @@ size_t zip_train(const void *samples, const size_t *sizes, unsigned n, void *out
 	ZDICT_fastCover_params_t params = {.k = 256, .d = 8, .f = 18, .accel = 4, .splitPoint = 1.0};
 	size_t size;
 
+	if (!is_there(TRAIN_BYTES))
+		return 0;
 	params.zParams.compressionLevel = LEVEL;
 	size = ZDICT_trainFromBuffer_fastCover(out, out_cap, samples, sizes, n, params);
 	return ZDICT_isError(size) ? 0 : size;
@@ -35,8 +47,8 @@ struct zip_dict *zip_dict_new(const void *bytes, size_t n, bool for_writing)
 	struct zip_dict *d = calloc(1, sizeof *d);
 
 	if (d == NULL || n == 0)
-		return d; /* none: zstd 1.5.4 breaks where it makes one of nothing and finds no memory */
-	if (for_writing)
+		return d; /* none */
+	if (for_writing && is_there(ZSTD_estimateCDictSize(n, LEVEL)))
 		d->write = ZSTD_createCDict(bytes, n, LEVEL);
 	d->read = ZSTD_createDDict(bytes, n);
 	if (d->read == NULL || (for_writing && d->write == NULL)) {

@@ -330,7 +330,7 @@ bool render_event(struct buf *out, const struct names *names, const struct recor
 	o += 15 + MOMENT_TEXT;
 	memcpy(o, "\"}\n", 3);
 	out->size = (size_t)(o + 3 - out->data);
-	return true;
+	return !out->failed;
 }
 
 bool render_data(struct buf *out, const struct names *names, const struct record *r)
