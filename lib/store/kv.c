@@ -364,7 +364,8 @@ int kv_open(const char *path, enum kv_mode mode, const struct kv_record *first, 
 	create = found != PAGES_STORE;
 	real = real_name(path, mode == KV_CREATE);
 	if (real == NULL) {
-		status = error_set(err, errno == ENOENT ? EVS_NO_STORE : EVS_IO, errno, "cannot find the store");
+		status = error_set(err, errno == ENOENT && mode != KV_CREATE ? EVS_NO_STORE : EVS_IO, errno,
+		                   mode == KV_CREATE ? "cannot create the store" : "cannot find the store");
 		goto failed;
 	}
 	kv->unlocked = mode == KV_READ && cannot_lock(real);
