@@ -326,15 +326,14 @@ static int make_new(const char *path, const struct kv_record *first, size_t n, s
 
 /*
  * The name of the file itself, owned by the caller: the lock file lies beside that, whatever links lead to it. A file that is
- * missing where a link leads to is made. NULL: errno says why.
+ * missing still is made: where a link leads to, or where make_new could not. NULL: errno says why.
  */
 static char *real_name(const char *path, bool create)
 {
 	char *name = realpath(path, NULL);
-	struct stat st;
 	int fd;
 
-	if (name != NULL || errno != ENOENT || lstat(path, &st) != 0 || !create)
+	if (name != NULL || errno != ENOENT || !create)
 		return name;
 	fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
 	if (fd < 0)
