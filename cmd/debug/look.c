@@ -191,18 +191,26 @@ int debug_diff(struct debug *d, const char *args, struct evs_error *err)
 	return status;
 }
 
+/* Put what a line says of the event at a position. */
+static int put_event_at(struct debug_line *line, uint64_t position, struct evs_error *err)
+{
+	struct record record;
+	int status = session_event(line->d->session, position, &record, err);
+
+	if (status == EVS_OK)
+		debug_put_event(line, &record);
+	return status;
+}
+
 /* Print the line of an event by its position. */
 static int show_event(struct debug *d, uint64_t position, struct evs_error *err)
 {
 	struct debug_line line = {.d = d};
-	struct record record;
-	int status = session_event(d->session, position, &record, err);
+	int status = put_event_at(&line, position, err);
 
-	if (status != EVS_OK)
-		return status;
-	debug_put_event(&line, &record);
-	buf_byte(output_buf(), '\n');
-	return EVS_OK;
+	if (status == EVS_OK)
+		buf_byte(output_buf(), '\n');
+	return status;
 }
 
 int debug_blame(struct debug *d, const char *args, struct evs_error *err)
@@ -303,12 +311,10 @@ int debug_without(struct debug *d, const char *args, struct evs_error *err)
 static int show_past(struct debug *d, const struct session_state *s, uint64_t position, struct kept states[2], struct evs_error *err)
 {
 	struct debug_line line = {.d = d};
-	struct record record;
-	int status = session_event(d->session, position, &record, err);
+	int status = put_event_at(&line, position, err);
 
 	if (status != EVS_OK)
 		return status;
-	debug_put_event(&line, &record);
 	debug_say(&line, COLOUR_NONE, ":");
 	status = session_state_at(d->session, s->key, s->type, position, &states[1], err);
 	if (status == EVS_OK)

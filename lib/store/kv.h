@@ -50,7 +50,7 @@ void kv_close(struct kv *kv);
 /* KV_READ where the lock file cannot be written: writers do not know of this reader, and may write over what it reads. */
 bool kv_is_unlocked(const struct kv *kv);
 
-/* A writing transaction waits for the one before it, in any process. */
+/* A writing transaction waits for the one before it, in any process. A transaction is one thread's, with its cursors. */
 int kv_begin(struct kv *kv, bool write, struct kv_txn **out, struct evs_error *err);
 
 /* On disk when it returns EVS_OK. The transaction is gone in any case. */

@@ -229,7 +229,7 @@ const char *tree_leaf_fault(const struct tree_file *f, uint64_t number)
 /* The same, remembered for this snapshot, and whether the page lies between the keys that lead to it. */
 static const char *level_fault(struct tree_file *f, const struct tree *t, struct tree_level *l, bool leaf)
 {
-	_Atomic uint64_t *sound = &f->sound[l->number % (sizeof f->sound / sizeof f->sound[0])];
+	uint64_t *sound = &f->sound[l->number % (sizeof f->sound / sizeof f->sound[0])];
 	unsigned first = leaf ? 0 : 1;
 	const char *why;
 

@@ -36,14 +36,14 @@ struct tree_meta {
 	bool damaged; /* the trees cannot be so, which LMDB leaves behind in the older one where its writing failed */
 };
 
-/* The file, or as much of it as a snapshot has. Any number of threads may read. */
+/* The file, or as much of it as a snapshot has. It belongs to one thread, as its transaction does. */
 struct tree_file {
 	const uint8_t *bytes; /* where it is in memory; NULL: pages are read from fd into `copies`, for one short walk by one thread */
 	int fd;
 	struct tree_copies *copies;
 	uint64_t pages; /* that can be read */
 	uint32_t page_size;
-	_Atomic uint64_t sound[256]; /* numbers of pages that were looked at, at their number modulo 256; 0: none */
+	uint64_t sound[256]; /* numbers of pages that were looked at, at their number modulo 256; 0: none */
 };
 
 /* A page that is damaged, and why. */
