@@ -19,7 +19,7 @@ enum {
 void memory_begin(void)
 {
 	mallopt(M_ARENA_MAX, 1);
-	mallopt(M_MMAP_THRESHOLD, 32 << 20);
+	mallopt(M_MMAP_THRESHOLD, 1 << 20);
 	mallopt(M_TRIM_THRESHOLD, 512 << 20);
 }
 
@@ -32,6 +32,7 @@ void memory_expect_much(void)
 	if (done)
 		return;
 	done = true;
+	mallopt(M_MMAP_THRESHOLD, 32 << 20);
 	mallopt(M_TOP_PAD, AHEAD);
 	grow = malloc(LITTLE);
 	mallopt(M_TOP_PAD, LITTLE);

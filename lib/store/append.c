@@ -347,6 +347,7 @@ static void show_progress(const struct evs_append *a)
 static int submit(struct evs_append *a, size_t n, struct evs_error *err)
 {
 	struct chunk *chunk = a->filling, *rest = NULL;
+	int status;
 
 	if (n == 0)
 		return EVS_OK;
@@ -370,6 +371,11 @@ static int submit(struct evs_append *a, size_t n, struct evs_error *err)
 	if (a->pool != NULL) {
 		pool_submit(a->pool, 1, &chunk->task);
 		return drain(a, CHUNKS_AHEAD, err);
+	}
+	/* So little that other writers may wait while it is parsed. */
+	if (n < CHUNK_BYTES / 2 && (status = commit_begin(a->commit, err)) != EVS_OK) {
+		chunk_free(chunk);
+		return end_at(a, status, err);
 	}
 	chunk_parse(chunk, a->parser);
 	return commit_one(a, chunk, err);

@@ -182,7 +182,7 @@ static int open_index(struct commit *c, struct evs_error *err)
 	return status;
 }
 
-static int begin(struct commit *c, struct evs_error *err)
+int commit_begin(struct commit *c, struct evs_error *err)
 {
 	int64_t now = moment_now_us();
 	int status;
@@ -542,7 +542,7 @@ int commit_chunk(struct commit *c, struct chunk *chunk, struct evs_error *err)
 		return error_nomem(err);
 	if (chunk->n == 0)
 		return EVS_OK;
-	status = begin(c, err);
+	status = commit_begin(c, err);
 	if (status == EVS_OK && !c->began) {
 		status = check_fail_if(c, err);
 		c->began = true;

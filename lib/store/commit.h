@@ -40,6 +40,12 @@ void commit_free(struct commit *c);
 void commit_use_pool(struct commit *c, struct pool *pool);
 
 /*
+ * Begin a batch where none is open: the store is this process's to write from here on, and its names are read. What
+ * is parsed after this need not be parsed again to give its names their numbers. Fails as evs_append_read.
+ */
+int commit_begin(struct commit *c, struct evs_error *err);
+
+/*
  * Take a parsed chunk into the batch, beginning one where none is open. The chunk is the batch's until it ends.
  * EVS_OK; EVS_BAD_EVENT or EVS_CONFLICT at the first line that ends the append: the lines before it are in the
  * batch, commit_end makes them durable (not where the whole is one transaction). Else as evs_append_read.
