@@ -24,6 +24,11 @@ bool buf_grow(struct buf *b, size_t more)
 	cap = b->cap < 64 ? 64 : b->cap;
 	while (cap < need)
 		cap += cap / 2 + 64;
+	if (b->size == 0) { /* nothing that is worth a copy */
+		free(b->data);
+		b->data = NULL;
+		b->cap = 0;
+	}
 	data = realloc(b->data, cap);
 	if (data == NULL)
 		return fail(b);

@@ -21,6 +21,7 @@ struct pool {
 	pthread_mutex_t lock;
 	pthread_cond_t work, finished;
 	struct lane lanes[POOL_LANES];
+	const struct task *awaited; /* by who takes */
 	bool stop;
 	unsigned n;
 	struct thread threads[];
@@ -54,7 +55,8 @@ static void *thread_main(void *arg)
 		task->run(task, self->worker);
 		pthread_mutex_lock(&p->lock);
 		task->done = true;
-		pthread_cond_signal(&p->finished);
+		if (task == p->awaited)
+			pthread_cond_signal(&p->finished);
 	}
 	pthread_mutex_unlock(&p->lock);
 	return NULL;
@@ -133,8 +135,10 @@ struct task *pool_take(struct pool *p, unsigned lane, bool wait)
 
 	pthread_mutex_lock(&p->lock);
 	task = l->oldest;
+	p->awaited = task;
 	while (task != NULL && !task->done && wait)
 		pthread_cond_wait(&p->finished, &p->lock);
+	p->awaited = NULL;
 	if (task != NULL && task->done) {
 		l->oldest = task->next;
 		l->count--;

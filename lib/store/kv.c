@@ -23,6 +23,7 @@
 #define MAP_SIZE ((size_t)1 << 40) /* address space, not disk */
 #define MAP_SIZE_MIN ((size_t)1 << 32)
 #define READERS_MAX 1022
+#define FORGET_BYTES (32u << 20)
 #define NEARLY_FULL (1u << 20) /* bytes: a larger write may have come to a stop */
 #define DBS_MAX 128 /* tables open at a time */
 #define DBS_ALL (DBS_MAX + 2) /* with LMDB's own two, in front of them */
@@ -46,6 +47,7 @@ struct kv {
 	_Atomic uint64_t pages; /* of the file, when that was last needed: it becomes longer, and shorter only by mishap */
 	MDB_dbi tables[KV_TABLES]; /* where it may be written to */
 	struct lock *opening; /* on the lock file */
+	_Atomic uint64_t forgotten; /* bytes of values that are not needed soon and may be in memory still */
 	bool unlocked;
 	bool written; /* the lists of free pages were looked at */
 };
@@ -63,6 +65,7 @@ struct kv_txn {
 	struct tree_file file;
 	struct tree trees[KV_TABLES + DBS_ALL]; /* as they are in the snapshot, where they are known; of kv_table_open behind the others */
 	bool known[KV_TABLES];
+	bool taken; /* the snapshot: meta, file and trees are its */
 	unsigned opened; /* by kv_table_open, in a reading transaction */
 };
 
@@ -437,6 +440,7 @@ static int take_snapshot(struct kv_txn *txn, struct evs_error *err)
 	struct kv *kv = txn->kv;
 	int rc = 0;
 
+	txn->taken = false;
 	memset(&txn->file, 0, sizeof txn->file);
 	memset(txn->known, 0, sizeof txn->known);
 	txn->opened = 0;
@@ -460,6 +464,7 @@ static int take_snapshot(struct kv_txn *txn, struct evs_error *err)
 		mapped_add(txn->file.bytes, txn->file.pages * txn->file.page_size);
 	txn->trees[KV_META] = txn->meta.main;
 	txn->known[KV_META] = true;
+	txn->taken = true;
 	return EVS_OK;
 }
 
@@ -630,7 +635,16 @@ int kv_renew(struct kv_txn *txn, struct evs_error *err)
 {
 	int rc = mdb_txn_renew(txn->txn);
 
-	return rc == 0 ? take_snapshot(txn, err) : fail(err, rc, "read the store");
+	if (rc != 0)
+		return fail(err, rc, "read the store");
+	txn->opened = 0;
+	/* Where nothing was committed since, what was looked at is as it was. */
+	return txn->taken && mdb_txn_id(txn->txn) == txn->meta.txn ? EVS_OK : take_snapshot(txn, err);
+}
+
+uint64_t kv_snapshot(const struct kv_txn *txn)
+{
+	return txn->meta.txn;
 }
 
 /* ---- tables ---- */
@@ -962,13 +976,13 @@ int kv_append_at(struct kv_cursor *c, struct kv_bytes key, struct kv_bytes value
 
 /* ---- the file ---- */
 
-void kv_forget(const struct kv *kv, struct kv_bytes value)
+void kv_forget(struct kv *kv, struct kv_bytes value)
 {
-	uintptr_t page = kv->page_size, from = ((uintptr_t)value.data + page - 1) & ~(page - 1);
-	uintptr_t to = ((uintptr_t)value.data + value.size) & ~(page - 1);
-
-	if (from < to)
-		madvise((void *)from, to - from, MADV_DONTNEED);
+	/* All at once, and seldom: threads wait for it, and the kernel maps many pages at a time. */
+	if ((kv->forgotten += value.size) < FORGET_BYTES)
+		return;
+	kv->forgotten = 0;
+	madvise((void *)kv->map, kv_file_size(kv), MADV_DONTNEED);
 }
 
 void kv_trim(const struct kv *kv, uint64_t most)

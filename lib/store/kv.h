@@ -64,6 +64,9 @@ int kv_sync(struct kv *kv, struct evs_error *err);
 void kv_reset(struct kv_txn *txn);
 int kv_renew(struct kv_txn *txn, struct evs_error *err);
 
+/* The number of the commit that left the snapshot: where it is the same after kv_renew, values read before are valid again. */
+uint64_t kv_snapshot(const struct kv_txn *txn);
+
 /*
  * Open a table whose name is made at run time, such as "model/1"; the name is not given to another table ever.
  *
@@ -110,8 +113,8 @@ int kv_move(struct kv_cursor *c, enum kv_move move, struct kv_bytes *key, struct
 /* kv_append at a cursor, which then need not look for the end each time. */
 int kv_append_at(struct kv_cursor *c, struct kv_bytes key, struct kv_bytes value, struct evs_error *err);
 
-/* Tell the kernel that the pages of a value read from the file are not needed soon: keeps memory small. */
-void kv_forget(const struct kv *kv, struct kv_bytes value);
+/* A value read from the file is not needed soon: once there is much of this, all of the file leaves the process's memory. */
+void kv_forget(struct kv *kv, struct kv_bytes value);
 
 /*
  * Keep the process small: when more than `most` bytes of the file are in its memory, let go of them all; what is

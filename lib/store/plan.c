@@ -11,17 +11,22 @@ enum {
 
 void plan_pause(struct plan *p)
 {
-	if (p->index_open)
-		index_release(&p->index);
-	p->index_open = false;
 	if (p->active)
 		kv_reset(p->txn);
 	p->active = false;
 }
 
+static void release_index(struct plan *p)
+{
+	if (p->index_open)
+		index_release(&p->index);
+	p->index_open = false;
+}
+
 void plan_release(struct plan *p)
 {
 	plan_pause(p);
+	release_index(p);
 	kv_abort(p->txn);
 	free(p->positions);
 	p->txn = NULL;
@@ -40,6 +45,10 @@ static int resume(struct plan *p, struct evs_error *err)
 	if (status != EVS_OK)
 		return status;
 	p->active = true;
+	if (p->index_open && kv_snapshot(p->txn) == p->snapshot)
+		return EVS_OK;
+	release_index(p);
+	p->snapshot = kv_snapshot(p->txn);
 	status = index_open(&p->index, p->store, p->txn, &state, NULL, err);
 	p->index_open = status == EVS_OK;
 	return status;

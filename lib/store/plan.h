@@ -30,6 +30,7 @@ struct plan {
 	size_t n_positions;
 	struct index index;
 	bool index_open;
+	uint64_t snapshot; /* that the index is of */
 };
 
 /* Zeroed memory with store and select set is ready. */

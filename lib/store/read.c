@@ -264,6 +264,9 @@ static int render_slot(struct slot *slot, const struct segment_events *events, s
 {
 	const struct evs_read *r = slot->read;
 
+	/* Room for most of it at once: what grows is copied, and a page that was never touched costs nothing. */
+	if (events->n > 1)
+		buf_room(&slot->out, events->bytes.size * 2);
 	for (size_t i = 0; i < events->n; i++) {
 		const struct record *record = &events->records[i];
 
