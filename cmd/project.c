@@ -16,6 +16,8 @@
 #include "evs.h"
 #include "tools.h"
 
+#define LARGE_RUN 16384 /* events: for more of them there is room made in memory */
+
 struct project_args {
 	struct selectors selectors;
 	struct evs_project_options run;
@@ -77,6 +79,8 @@ static void on_dead(void *context, uint64_t position, const char *message)
 static void on_progress(void *context, uint64_t events)
 {
 	(void)context;
+	if (events >= LARGE_RUN)
+		memory_expect_much();
 	progress_show(events, 0);
 }
 
@@ -107,7 +111,6 @@ static int run_run(void *context, struct evs_store *store, const struct operands
 	struct evs_error err = {0};
 	int status;
 
-	memory_expect_much();
 	signals_catch();
 	progress_begin(args->common.progress);
 	args->run.name = given->rest[0];

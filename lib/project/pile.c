@@ -13,6 +13,7 @@ enum { AT_COUNT = 0, AT_GROWN = 4, HEAD_BYTES = 12, END_BYTES = 4, CHANGE_HEAD =
 enum {
 	KEY_BYTES = 5,  /* of a record: the table, its number */
 	GROWTH = 4,     /* a layer has so many times the bytes of the next newer one */
+	LOOK_AHEAD = 8, /* changes that are fetched into the processor before they are written */
 	BASE_SHARE = 8, /* layers go into the B-tree when they have more changes than this part of its keys, */
 };
 #define LAYERS_BYTES ((uint64_t)64 << 20) /* or more bytes */
@@ -465,9 +466,14 @@ static int fill_base(struct kv_txn *txn, enum kv_table base, const struct change
 	struct kv_cursor *c;
 	int status = kv_cursor_open(txn, base, &c, err);
 
-	for (size_t i = 0; i < n && status == EVS_OK; i++)
+	for (size_t i = 0; i < n && status == EVS_OK; i++) {
+		if (i + LOOK_AHEAD < n) {
+			__builtin_prefetch(changes[i + LOOK_AHEAD].key);
+			__builtin_prefetch(changes[i + LOOK_AHEAD].key + 64);
+		}
 		if (!changes[i].remove)
 			status = kv_append_at(c, change_key(&changes[i]), change_value(&changes[i]), err);
+	}
 	kv_cursor_close(c);
 	return status;
 }

@@ -145,12 +145,17 @@ static size_t node_size(const uint8_t *node, bool leaf)
 
 static int compare(struct kv_bytes a, struct kv_bytes b, bool numbers)
 {
+	uint64_t x, y;
 	int order;
 
 	if (numbers) {
-		uint64_t x = get64(a.data), y = get64(b.data);
+		x = get64(a.data);
+		y = get64(b.data);
 		return x < y ? -1 : x > y;
 	}
+	/* Most keys differ early. */
+	if (a.size >= 8 && b.size >= 8 && (x = get64be(a.data)) != (y = get64be(b.data)))
+		return x < y ? -1 : 1;
 	order = memcmp(a.data, b.data, a.size < b.size ? a.size : b.size);
 	return order != 0 ? order : a.size < b.size ? -1 : a.size > b.size;
 }
@@ -175,32 +180,41 @@ static const char *node_fault(const struct tree_file *f, const uint8_t *page, si
 	return flags != 0 && flags != NODE_BIG && flags != NODE_TABLE ? "a node has flags that it cannot have" : NULL;
 }
 
-/* Whether the nodes lie one behind another from the page's upper bound to its end. */
-static const char *tiles_fault(const struct tree_file *f, const uint8_t *page, unsigned n, bool leaf, bool numbers)
+/*
+ * What is wrong with the nodes of a page, which lie one behind another from its upper bound to its end, in any order, and
+ * whose keys ascend; NULL: nothing.
+ */
+static const char *nodes_fault(const struct tree_file *f, const uint8_t *page, unsigned n, bool leaf, bool numbers)
 {
-	uint64_t begins[PAGE_SIZE_MAX / 2 / 64];
+	uint64_t begins[PAGE_SIZE_MAX / 2 / 64]; /* a bit for each place where a node can be */
 	size_t upper = get16(page + PAGE_UPPER_AT), at;
-	const char *why = NULL;
+	struct kv_bytes before = {NULL, 0}, key;
+	const char *why;
 
 	memset(begins, 0, f->page_size / 2 / 8);
-	for (unsigned i = 0; i < n && why == NULL; i++) {
+	for (unsigned i = 0; i < n; i++) {
 		at = get16(page + TREE_PAGE_HEAD + 2 * i);
 		if (at < upper || at >= f->page_size || (at & 1) != 0 || (begins[at / 128] >> (at / 2 % 64) & 1) != 0)
 			return "a node is where none can be";
 		begins[at / 128] |= UINT64_C(1) << (at / 2 % 64);
-		why = node_fault(f, page, at, leaf, i == 0, numbers);
+		if ((why = node_fault(f, page, at, leaf, i == 0, numbers)) != NULL)
+			return why;
+		key = node_key(page + at);
+		if (before.data != NULL && compare(before, key, numbers) >= 0)
+			return "its keys are not in order";
+		if (leaf || i > 0)
+			before = key;
 	}
-	for (at = upper; at < f->page_size && why == NULL; at += node_size(page + at, leaf))
+	for (at = upper; at < f->page_size; at += node_size(page + at, leaf))
 		if ((begins[at / 128] >> (at / 2 % 64) & 1) == 0)
 			return "its nodes leave gaps";
-	return why;
+	return NULL;
 }
 
 /* What is wrong with a page of a tree by itself; NULL: nothing. */
 static const char *page_fault(const struct tree_file *f, const uint8_t *page, uint64_t number, bool leaf, bool numbers)
 {
 	unsigned lower, upper, n;
-	const char *why;
 
 	if (page == NULL)
 		return "it is not in the file";
@@ -213,12 +227,7 @@ static const char *page_fault(const struct tree_file *f, const uint8_t *page, ui
 	n = lower < TREE_PAGE_HEAD ? 0 : tree_leaf_count(page);
 	if ((lower & 1) != 0 || lower > upper || upper > f->page_size || n < (leaf ? 1 : 2))
 		return "its bounds are none";
-	if ((why = tiles_fault(f, page, n, leaf, numbers)) != NULL)
-		return why;
-	for (unsigned i = leaf ? 1 : 2; i < n; i++)
-		if (compare(node_key(node_at(page, i - 1)), node_key(node_at(page, i)), numbers) >= 0)
-			return "its keys are not in order";
-	return NULL;
+	return nodes_fault(f, page, n, leaf, numbers);
 }
 
 const char *tree_leaf_fault(const struct tree_file *f, uint64_t number)
