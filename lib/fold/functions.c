@@ -192,35 +192,53 @@ static bool string_of(struct eval *v, const struct code_node *n, struct value *o
 /* ---- times ---- */
 
 #define NS 1000000000
+#define YEAR_0 (-62167219200)
+#define YEAR_10000 253402300800
 
 /* Seconds of a moment as a number without more digits than it needs. */
-static struct value seconds(int64_t ns)
+static bool seconds(struct eval *v, const struct code_node *n, struct moment m, struct value *out)
 {
-	struct value v = {.kind = VALUE_NUMBER, .scale = 9, .number = ns};
+	uint32_t fraction = m.ns;
+	unsigned scale = 9;
+	struct decimal d;
 
-	while (v.scale > 0 && v.number % 10 == 0) {
-		v.number /= 10;
-		v.scale--;
+	while (scale > 0 && fraction % 10 == 0) {
+		fraction /= 10;
+		scale--;
 	}
-	return v;
+	return functions_decimal(v, n, decimal_add(&v->arena, decimal_small(m.seconds, 0), decimal_small(fraction, (int32_t)scale), &d), d, out);
 }
 
 /* Read a time, or what day() and hour() write, which is its beginning. */
-static bool read_time(const struct value *text, int64_t *ns)
+static bool read_time(const struct value *text, struct moment *m)
 {
 	bool is_hour = text->size == 14 && text->text[13] == 'Z';
 	char whole[] = "0000-00-00T00:00:00Z";
 
 	if (text->size != 10 && !is_hour)
-		return moment_parse(text->text, text->size, ns);
+		return moment_read(text->text, text->size, m);
 	memcpy(whole, text->text, is_hour ? 13 : 10);
-	return moment_parse(whole, sizeof whole - 1, ns);
+	return moment_read(whole, sizeof whole - 1, m);
+}
+
+/* A number of seconds since 1970 as a moment; what is behind its nanoseconds is cut off. False: it is in no year. */
+static bool moment_of_number(struct arena *arena, struct decimal number, struct moment *m)
+{
+	struct decimal whole, rest;
+	int64_t ns;
+
+	if (decimal_round(arena, number, 0, DECIMAL_FLOOR, &whole) != DECIMAL_OK || !decimal_integer(whole, &m->seconds) ||
+	    decimal_subtract(arena, number, whole, &rest) != DECIMAL_OK ||
+	    decimal_multiply(arena, rest, decimal_small(NS, 0), &rest) != DECIMAL_OK ||
+	    decimal_round(arena, rest, 0, DECIMAL_FLOOR, &rest) != DECIMAL_OK || !decimal_integer(rest, &ns))
+		return false;
+	m->ns = (uint32_t)ns;
+	return true;
 }
 
 /* Argument 0 as a moment: a time as text, or a number of seconds since 1970. */
-static bool moment_argument(struct eval *v, const struct code_node *n, int64_t *ns, bool *null)
+static bool moment_argument(struct eval *v, const struct code_node *n, struct moment *m, bool *null)
 {
-	struct decimal d;
 	struct value a;
 
 	if (!eval_node(v, argument_at(v, n, 0), &a))
@@ -228,19 +246,13 @@ static bool moment_argument(struct eval *v, const struct code_node *n, int64_t *
 	*null = value_is_null(&a);
 	if (*null)
 		return true;
-	if (a.kind == VALUE_TEXT) {
-		if (read_time(&a, ns) && (*ns == MOMENT_MIN || *ns == MOMENT_MAX))
-			return eval_fail(v, n, "%s() knows the years 1678 to 2261", functions[n->function].name);
-		if (!read_time(&a, ns))
-			return eval_fail(v, n, "%s() finds no time such as 2026-05-14T10:30:00Z in \"%.*s\"", functions[n->function].name,
-			                 a.size > 60 ? 60 : (int)a.size, a.text);
-		return true;
-	}
-	if (!value_is_number(&a))
+	if (a.kind == VALUE_TEXT && !read_time(&a, m))
+		return eval_fail(v, n, "%s() finds no time such as 2026-05-14T10:30:00Z in \"%.*s\"", functions[n->function].name,
+		                 a.size > 60 ? 60 : (int)a.size, a.text);
+	if (a.kind != VALUE_TEXT && !value_is_number(&a))
 		return argument_wrong(v, n, "a time or a number of seconds", &a);
-	if (decimal_multiply(&v->arena, value_number(&a), decimal_small(NS, 0), &d) != DECIMAL_OK ||
-	    decimal_round(&v->arena, d, 0, DECIMAL_FLOOR, &d) != DECIMAL_OK || !decimal_integer(d, ns))
-		return eval_fail(v, n, "%s() knows the years 1678 to 2261", functions[n->function].name);
+	if ((a.kind != VALUE_TEXT && !moment_of_number(&v->arena, value_number(&a), m)) || m->seconds < YEAR_0 || m->seconds >= YEAR_10000)
+		return eval_fail(v, n, "%s() knows the years 0 to 9999", functions[n->function].name);
 	return true;
 }
 
@@ -248,20 +260,19 @@ static bool moment_argument(struct eval *v, const struct code_node *n, int64_t *
 static bool times(struct eval *v, const struct code_node *n, struct value *out)
 {
 	char text[MOMENT_TEXT + 1];
-	size_t size;
-	int64_t ns = 0, us;
+	struct moment m;
 	bool null;
+	size_t size;
 	char *copy;
 
 	*out = value_null();
-	if (!moment_argument(v, n, &ns, &null) || null)
-		return !null ? false : true;
-	if (n->function == FUNCTION_TIME) {
-		*out = seconds(ns);
+	if (!moment_argument(v, n, &m, &null))
+		return false;
+	if (null)
 		return true;
-	}
-	us = ns / 1000 - (ns % 1000 < 0);
-	moment_format_us(us, text);
+	if (n->function == FUNCTION_TIME)
+		return seconds(v, n, m, out);
+	moment_format(m, text);
 	size = n->function == FUNCTION_DAY ? 10 : n->function == FUNCTION_HOUR ? 13 : MOMENT_TEXT - 1;
 	if (n->function == FUNCTION_DATE) {
 		while (text[size - 1] == '0')
@@ -356,8 +367,7 @@ bool functions_call(struct eval *v, const struct code_node *n, struct value *out
 	case FUNCTION_NOW:
 		if (v->now_us == 0)
 			v->now_us = moment_now_us();
-		*out = seconds(v->now_us * 1000);
-		return true;
+		return seconds(v, n, (struct moment){v->now_us / 1000000, (uint32_t)(v->now_us % 1000000) * 1000}, out);
 	case FUNCTIONS:
 		break;
 	}
