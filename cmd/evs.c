@@ -2,7 +2,9 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <spawn.h>
 #include <string.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "base/nearest.h"
@@ -184,11 +186,31 @@ static void view_page(const char *page, const char *sections)
 	execlp("mandoc", "mandoc", "-a", path, (char *)NULL);
 }
 
+/* Whether man knows a page. */
+static bool man_has(const char *sections, const char *page)
+{
+	const char *const args[] = {"man", "-w", "-s", sections, page, NULL};
+	posix_spawn_file_actions_t quiet;
+	int wait_status = -1;
+	pid_t pid;
+
+	if (posix_spawn_file_actions_init(&quiet) != 0)
+		return false;
+	if (posix_spawn_file_actions_addopen(&quiet, STDOUT_FILENO, "/dev/null", O_WRONLY, 0) == 0 &&
+	    posix_spawn_file_actions_adddup2(&quiet, STDOUT_FILENO, STDERR_FILENO) == 0 &&
+	    posix_spawnp(&pid, args[0], &quiet, NULL, (char *const *)(uintptr_t)args, environ) == 0)
+		while (waitpid(pid, &wait_status, 0) < 0 && errno == EINTR)
+			;
+	posix_spawn_file_actions_destroy(&quiet);
+	return WIFEXITED(wait_status) && WEXITSTATUS(wait_status) == 0;
+}
+
 /* evs help TOPIC: the manual, or where there is none a tool's help. Returns the exit status. */
 static int help(const char *topic)
 {
 	const struct tool *tool = find_tool(strncmp(topic, "evs-", 4) == 0 ? topic + 4 : topic);
 	const char *sections = "1", *name = tool != NULL ? tool->name : topic;
+	bool known = false;
 	char page[NAME_MAX];
 
 	if (strchr(topic, '/') != NULL || strlen(topic) > sizeof page - 5)
@@ -199,6 +221,7 @@ static int help(const char *topic)
 			continue;
 		snprintf(page, sizeof page, "%s", topics[i].page);
 		sections = topics[i].sections;
+		known = true;
 	}
 	view_page(page, sections);
 	if (tool != NULL) {
@@ -206,7 +229,10 @@ static int help(const char *topic)
 		return STATUS_DONE;
 	}
 	/* A program of somebody else may have a manual too. */
-	execlp("man", "man", "-s", sections, page, (char *)NULL);
+	if (man_has(sections, page))
+		execlp("man", "man", "-s", sections, page, (char *)NULL);
+	if (!known)
+		return no_tool(topic);
 	message_print("there is no manual of '%s' here, or no man to show it; evs --help lists tools and topics", topic);
 	return STATUS_FAILED;
 }
@@ -231,7 +257,7 @@ static int run_word(int argc, char **argv)
 		return run_program(argv);
 	if (strcmp(argv[0], "help") == 0 && argc > 2)
 		return message_usage("one operand too many: '%s'; usage: evs help [TOOL|TOPIC]", argv[2]);
-	if (strcmp(argv[0], "help") == 0 && argc == 2)
+	if (strcmp(argv[0], "help") == 0 && argc == 2 && strcmp(argv[1], "help") != 0)
 		return output_finish(help(argv[1]));
 	if (strcmp(argv[0], "help") == 0 || strcmp(argv[0], "--help") == 0 || strcmp(argv[0], "-h") == 0)
 		put_help(output_buf());

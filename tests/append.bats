@@ -86,8 +86,6 @@ load helper
 		--tag tags
 	END
 	echo '{}' >in
-	ran 1 evs append b.evs in --type ''
-	err_has "field 'eventType' is empty"
 	ran 1 evs append b.evs in
 	err_has "field 'eventType' is missing; every event needs one, or give --type"
 }
@@ -293,4 +291,38 @@ load helper
 	    at[e["aggregateId"]] = at.get(e["aggregateId"], 0) + 1
 	    assert e["position"] == n and e["revision"] == at[e["aggregateId"]], line
 	END
+}
+
+@test "what an option fills in is checked before anything is read" {
+	for option in --type --stream --aggregate-type --source --tag --correlation --causation; do
+		ran 2 evs append u.evs $option $'a\xffb' <<<'{"eventType":"e"}'
+		err_is "evs-append: u.evs: option '$option' is no UTF-8: byte 2"
+	done
+	ran 2 evs append u.evs --type '' <<<'{}'
+	err_is "evs-append: u.evs: option '--type' is empty"
+	ran 2 evs append u.evs --stream "$(printf 'x%.0s' {1..256})" <<<'{"eventType":"e"}'
+	err_is "evs-append: u.evs: option '--stream' has 256 bytes, over the limit of 255"
+	[ ! -e u.evs ]
+}
+
+@test "what evs printed of the longest line can be appended" {
+	{ printf '{"eventType":"x","data":"'; head -c $((16777216 - 27)) /dev/zero | tr '\0' x; printf '"}\r\n'; } >in
+	quiet evs append a.evs --stream s in
+	evs cat a.evs >out
+	[ "$(wc -c <out)" -gt 16777216 ]
+	quiet evs append b.evs out
+	is "$(evs cat b.evs --fields .data | md5sum)" "$(evs cat a.evs --fields .data | md5sum)"
+	sed 's/"recordedAt"/"recordedat"/' out >other
+	ran 1 evs append c.evs other
+	err_has 'the line is longer than 16 MiB'
+}
+
+@test "an empty aggregateType is none: one stream" {
+	printf '%s\n' '{"eventType":"e","aggregateId":"A"}' '{"eventType":"e","aggregateId":"A","aggregateType":""}' >in
+	quiet evs append a.evs in
+	is "$(evs cat a.evs --stream A | jq -c '[.revision,.aggregateType]' | tr -d '\n')" '[1,null][2,""]'
+	is "$(evs stat a.evs | jq .streams)" 1
+	quiet evs append a.evs --aggregate-type '' --stream A --expect 2 <<<'{"eventType":"e"}'
+	is "$(evs cat a.evs --stream A --aggregate-type '' | wc -l)" 3
+	evs verify a.evs
 }

@@ -146,8 +146,7 @@ made() {
 	{ event y; event x; event y other; event z; } >in
 	ran 3 evs append a.evs in
 	out_is ''
-	err_has "line 3: eventId 'y'"
-	err_has 'position 1'
+	err_has "line 3: eventId 'y' came before in the input with other content"
 	positions '1 2' a.evs
 }
 
@@ -311,4 +310,19 @@ made() {
 	echo '{"eventType":"a","data":{"n":20001}}' >new
 	quiet evs append a.evs --event-id hash new
 	is "$(count a.evs)" 20001
+}
+
+# With the same input again, now that the events stand there, it is the retry.
+@test "an event twice in an input under a condition is stored once, and other content under its id is told of" {
+	{ event p; event p; event q; event p; } >in
+	for condition in '--expect 0' "--fail-if [{\"types\":[\"t\"]}]"; do
+		rm -f k.evs k.evs-lock
+		quiet evs append k.evs --aggregate-type T -s s $condition in
+		is "$(evs cat k.evs --fields .eventId,.revision | tr -d '\n')" '{"eventId":"p","revision":1}{"eventId":"q","revision":2}'
+		quiet evs append k.evs --aggregate-type T -s s $condition in
+		is "$(count k.evs)" 2
+	done
+	{ event r; event r other; } >in
+	ran 3 evs append k.evs --atomic in
+	err_is "evs-append: in: line 2: eventId 'r' came before in the input with other content; nothing was appended"
 }

@@ -79,9 +79,22 @@ null' a.evs --format data
 	quiet evs append d.evs --format ndjson in
 }
 
+@test "own fields with the names of attributes, and attributes with the names of fields, go out and in" {
+	echo '{"eventType":"t","eventId":"2","timestamp":"2026-01-01T00:00:00Z","id":"own","time":5,"specversion":"9","evsid":1}' >in
+	quiet evs append c.evs in
+	evs cat c.evs --format cloudevents >ce
+	is "$(jq -c '[.id,.time,.specversion,.evsid,.evstime,.evsspecversion,.evsevsid]' ce)" '["2","2026-01-01T00:00:00Z","1.0","own",5,"9",1]'
+	quiet evs append d.evs --format cloudevents ce
+	is "$(evs cat d.evs | bare)" "$(cat in)"
+	echo '{"specversion":"1.0","id":"A","source":"/s","type":"x","time":"2026-01-01T00:00:00Z","version":"3","tags":"foo","data":1}' >ce
+	quiet evs append e.evs --format cloudevents ce
+	is "$(evs cat e.evs --format cloudevents | jq -c 'del(.position,.recordedat)')" "$(jq -c . ce)"
+	shows '{"ce-version":"3","ce-tags":"foo"}' e.evs --fields '.["ce-version"],.["ce-tags"]'
+}
+
 @test "a CloudEvents extension cannot pass for a field of the envelope" {
 	for name in eventType eventId timestamp aggregateId aggregateType position recordedAt correlationId; do
-		rm -f d.evs d.evs-lock
+		rm -f [de].evs [de].evs-lock
 		echo '{"specversion":"1.0","type":"t","source":"s","id":"1","subject":"42","'$name'":"2026-05-14T10:30:00Z"}' >ce
 		evs append d.evs --format cloudevents ce || [ $? = 1 ]
 		is "$(evs verify d.evs 2>/dev/null)" ''

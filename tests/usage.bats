@@ -192,6 +192,9 @@ TOOLS=$(sed -n 's/^TOOLS *:= //p' "$ROOT/Makefile")
 	ran 2 evs --frob
 	err_has "unknown option '--frob'"
 	ran 2 evs help a b
+	ran 2 evs help frobnicate
+	err_is "evs: 'frobnicate' is no evs tool; evs --help lists them"
+	is "$(evs help help)" "$(evs --help)"
 	ran 2 evs "$(printf 'x%.0s' $(seq 300))"
 	[ ! -e a.evs ]
 }

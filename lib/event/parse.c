@@ -1,5 +1,6 @@
 #include "event/parse.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -7,6 +8,8 @@
 #include "base/hash.h"
 #include "base/id.h"
 #include "base/moment.h"
+#include "base/utf8.h"
+#include "event/cloudevent.h"
 #include "event/json.h"
 #include "event/packed.h"
 #include "event/render.h"
@@ -325,7 +328,7 @@ static void put_text_field(struct build *b, unsigned field, const char *text, si
 	int number = -1;
 
 	packed_put_uint16(&b->o, (uint16_t)field);
-	if (field == NAME_EVENT_TYPE || field == NAME_AGGREGATE_TYPE)
+	if (size > 0 && (field == NAME_EVENT_TYPE || field == NAME_AGGREGATE_TYPE))
 		number = put_type(b->parser, &b->o, text, size);
 	else
 		put_string(b->parser, &b->o, text, size);
@@ -333,7 +336,7 @@ static void put_text_field(struct build *b, unsigned field, const char *text, si
 		*t = (struct text){.kind = TEXT_NAME, .name = (uint16_t)number};
 	else if (b->parser->n_uuids > before)
 		*t = (struct text){.kind = TEXT_UUID, .size = 16, .bytes = b->o - 16};
-	else
+	else if (size > 0 || field != NAME_AGGREGATE_TYPE) /* an empty type is none */
 		*t = (struct text){.kind = TEXT_STRING, .size = (uint32_t)size, .bytes = b->o - size};
 	b->present |= 1u << field;
 	b->n++;
@@ -459,6 +462,45 @@ static int put_fills(struct build *b)
 	return EVS_OK;
 }
 
+/* The option that fills a field. */
+static const char *option_of(unsigned field)
+{
+	switch (field) {
+	case NAME_EVENT_TYPE: return "--type";
+	case NAME_AGGREGATE_ID: return "--stream";
+	case NAME_AGGREGATE_TYPE: return "--aggregate-type";
+	case NAME_SOURCE: return "--source";
+	case NAME_CORRELATION_ID: return "--correlation";
+	default: return "--causation";
+	}
+}
+
+static int check_fill(const char *option, struct span text, const struct field_rule *rule, struct evs_error *err)
+{
+	size_t bad;
+
+	if (!utf8_valid(text.text, text.size, &bad))
+		return error_set(err, EVS_USAGE, 0, "option '%s' is no UTF-8: byte %zu", option, bad + 1);
+	if (rule->not_empty && text.size == 0)
+		return error_set(err, EVS_USAGE, 0, "option '%s' is empty", option);
+	if (rule->id && text.size > ID_BYTES_MAX)
+		return error_set(err, EVS_USAGE, 0, "option '%s' has %zu bytes, over the limit of %d", option, text.size, ID_BYTES_MAX);
+	return EVS_OK;
+}
+
+int parse_check_fills(const struct parse_rules *rules, struct evs_error *err)
+{
+	static const struct field_rule tag = {.name = "tags"};
+	int status = EVS_OK;
+
+	for (unsigned field = 0; field < NAME_FIXED && status == EVS_OK; field++)
+		if (rules->fill[field].text != NULL)
+			status = check_fill(option_of(field), rules->fill[field], &text_fields[field], err);
+	for (size_t i = 0; i < rules->n_tags && status == EVS_OK; i++)
+		status = check_fill("--tag", span_text(rules->tags[i]), &tag, err);
+	return status;
+}
+
 /* The header of the event's map, for n fields where at most `most` were announced. */
 static size_t header_size(size_t most)
 {
@@ -563,49 +605,68 @@ static int put_own(struct build *b, yyjson_val *root)
 
 /* ---- CloudEvents 1.0, JSON format ---- */
 
-/* The envelope's number for an attribute, -1 for one that is kept as it came, -2 for one that is dropped. */
-static int attribute_of(const char *text, size_t size, yyjson_val *value)
+/* Keep an attribute under a name that no field of the envelope has: ce-version, as CloudEvents over HTTP write it. */
+static int put_foreign(struct build *b, const char *text, size_t size, yyjson_val *value)
 {
-	static const struct {
-		const char *name;
-		int number;
-	} attributes[] = {
-		{"id", NAME_EVENT_ID}, {"type", NAME_EVENT_TYPE}, {"source", NAME_SOURCE}, {"subject", NAME_AGGREGATE_ID},
-		{"time", NAME_TIMESTAMP}, {"data", NAME_DATA}, {"aggregatetype", NAME_AGGREGATE_TYPE},
-		{"correlationid", NAME_CORRELATION_ID}, {"causationid", NAME_CAUSATION_ID}, {"eventversion", NAME_VERSION},
-		{"tags", NAME_TAGS}, {"metadata", NAME_METADATA}, {"specversion", -2}, {"position", -2}, {"revision", -2},
-		{"recordedat", -2},
-	};
+	char name[32];
+	int n = snprintf(name, sizeof name, "ce-%.*s", (int)size, text);
 
-	for (size_t i = 0; i < sizeof attributes / sizeof attributes[0]; i++) {
-		if (strlen(attributes[i].name) != size || memcmp(attributes[i].name, text, size) != 0)
-			continue;
-		if (attributes[i].number == NAME_SOURCE && yyjson_equals_str(value, EVS_NO_SOURCE))
-			return -2;
-		return attributes[i].number;
-	}
-	return -1;
+	put_key(b->parser, &b->o, name, (size_t)n);
+	b->n++;
+	return put_field(b->parser, &b->o, value) ? EVS_OK : too_deep(b);
 }
 
-/* tags and metadata travel as JSON in a string, for attributes are scalars. */
+/* tags and metadata travel as JSON in a string, for attributes are scalars; a string that is something else is not evs's. */
 static int put_embedded(struct build *b, unsigned field, yyjson_val *v)
 {
 	yyjson_doc *inner = yyjson_read(yyjson_get_str(v), yyjson_get_len(v), JSON_FLAGS);
+	yyjson_val *root = yyjson_doc_get_root(inner);
 	int status;
 
-	if (inner == NULL)
-		return error_set(b->err, EVS_BAD_EVENT, 0, "attribute '%s' is no JSON in a string", field == NAME_TAGS ? "tags" : "metadata");
-	status = put_envelope(b, field, yyjson_doc_get_root(inner));
+	if (field == NAME_TAGS ? yyjson_is_arr(root) : yyjson_is_obj(root))
+		status = put_envelope(b, field, root);
+	else
+		status = put_foreign(b, name_fixed_text(field), strlen(name_fixed_text(field)), v);
 	yyjson_doc_free(inner);
 	return status;
 }
 
-/* Whether a name is one of the envelope's, in evs's spelling. */
-static bool is_envelope(const struct parser *p, const char *text, size_t size)
+/* Digits where a string is wanted. */
+static int put_digits(struct build *b, unsigned field, yyjson_val *v)
 {
-	int number = name_find(p->names, text, size);
+	int status = check_text(b, field, yyjson_get_raw(v), yyjson_get_len(v));
 
-	return number >= 0 && number < NAME_FIXED - 1;
+	if (status == EVS_OK)
+		put_text_field(b, field, yyjson_get_raw(v), yyjson_get_len(v));
+	return status;
+}
+
+static int put_attribute(struct build *b, const char *text, size_t size, yyjson_val *value)
+{
+	int field = cloudevent_attribute(text, size), number;
+
+	if (field == CLOUDEVENT_STORE || (field == NAME_SOURCE && yyjson_equals_str(value, EVS_NO_SOURCE)))
+		return EVS_OK;
+	if (field >= 0 && yyjson_is_null(value) && field != NAME_DATA)
+		return EVS_OK; /* "a null attribute is an absent one" (JSON format, 2.2) */
+	if ((field == NAME_TAGS || field == NAME_METADATA) && yyjson_is_str(value))
+		return put_embedded(b, (unsigned)field, value);
+	if ((field == NAME_AGGREGATE_TYPE || field == NAME_CORRELATION_ID || field == NAME_CAUSATION_ID) && yyjson_is_raw(value))
+		return put_digits(b, (unsigned)field, value);
+	if (field >= 0)
+		return put_envelope(b, (unsigned)field, value);
+	if (cloudevent_clashes(text, size)) { /* evs put it in front */
+		text += CLOUDEVENT_OWN_SIZE;
+		size -= CLOUDEVENT_OWN_SIZE;
+	}
+	number = name_find(b->parser->names, text, size);
+	if (number == NAME_TIMESTAMP || number == NAME_VERSION)
+		return yyjson_is_null(value) ? EVS_OK : put_foreign(b, text, size, value);
+	if (number >= 0 && number < NAME_FIXED - 1)
+		return error_set(b->err, EVS_BAD_EVENT, 0, "no CloudEvents attribute: their names are lower-case letters and digits");
+	put_key(b->parser, &b->o, text, size);
+	b->n++;
+	return put_field(b->parser, &b->o, value) ? EVS_OK : too_deep(b);
 }
 
 static int put_cloudevent(struct build *b, yyjson_val *root)
@@ -618,20 +679,7 @@ static int put_cloudevent(struct build *b, yyjson_val *root)
 	yyjson_obj_foreach(root, i, n, key, value) {
 		const char *text = unsafe_yyjson_get_str(key);
 		size_t size = unsafe_yyjson_get_len(key);
-		int number = attribute_of(text, size, value), status = EVS_OK;
-		if (number == -2 || (number >= 0 && yyjson_is_null(value) && number != NAME_DATA))
-			continue; /* "a null attribute is an absent one" (JSON format, 2.2) */
-		if (number == -1 && is_envelope(b->parser, text, size)) {
-			status = error_set(b->err, EVS_BAD_EVENT, 0, "no CloudEvents attribute: their names are lower-case letters and digits");
-		} else if (number == -1) {
-			put_key(b->parser, &b->o, text, size);
-			b->n++;
-			status = put_field(b->parser, &b->o, value) ? EVS_OK : too_deep(b);
-		} else if ((number == NAME_TAGS || number == NAME_METADATA) && yyjson_is_str(value)) {
-			status = put_embedded(b, (unsigned)number, value);
-		} else {
-			status = put_envelope(b, (unsigned)number, value);
-		}
+		int status = put_attribute(b, text, size, value);
 		if (status != EVS_OK) {
 			error_prefix(b->err, "column %zu: attribute '%.*s': ", (size_t)(text - b->doc->str_pool),
 			             size > 64 ? 64 : (int)size, text);
@@ -643,28 +691,31 @@ static int put_cloudevent(struct build *b, yyjson_val *root)
 
 /* ---- --map ---- */
 
+/* The value of a key; of several with the same name the last one counts. */
+static yyjson_val *member(yyjson_val *object, const char *name, size_t size)
+{
+	yyjson_val *key, *value, *found = NULL;
+	size_t i, n;
+
+	yyjson_obj_foreach(object, i, n, key, value) {
+		if (unsafe_yyjson_get_len(key) == size && memcmp(unsafe_yyjson_get_str(key), name, size) == 0)
+			found = value;
+	}
+	return found;
+}
+
 static yyjson_val *follow(yyjson_val *v, const struct path *path)
 {
 	for (size_t i = 0; i < path->n && v != NULL; i++) {
 		const struct path_step *s = &path->steps[i];
 		if (s->key != NULL) {
-			v = yyjson_obj_getn(v, s->key, s->size);
+			v = member(v, s->key, s->size);
 		} else {
 			int64_t n = (int64_t)yyjson_arr_size(v), at = s->index < 0 ? s->index + n : s->index;
 			v = at >= 0 && at < n ? yyjson_arr_get(v, (size_t)at) : NULL;
 		}
 	}
 	return v;
-}
-
-/* Digits where a string is wanted: an id or a type that is a number there. */
-static int put_mapped_digits(struct build *b, unsigned field, yyjson_val *v)
-{
-	int status = check_text(b, field, yyjson_get_raw(v), yyjson_get_len(v));
-
-	if (status == EVS_OK)
-		put_text_field(b, field, yyjson_get_raw(v), yyjson_get_len(v));
-	return status;
 }
 
 static int put_mapped(struct build *b, yyjson_val *root)
@@ -680,11 +731,11 @@ static int put_mapped(struct build *b, yyjson_val *root)
 		if (v == NULL || (yyjson_is_null(v) && field != NAME_DATA))
 			continue;
 		if (yyjson_is_raw(v) && field <= NAME_CAUSATION_ID && field != NAME_VERSION && field != NAME_TIMESTAMP)
-			status = put_mapped_digits(b, field, v);
+			status = put_digits(b, field, v);
 		else
 			status = put_envelope(b, field, v);
 	}
-	if (status == EVS_OK && !(b->present & 1u << NAME_DATA))
+	if (status == EVS_OK && rules->map[NAME_DATA].steps == NULL)
 		status = put_envelope(b, NAME_DATA, root);
 	return status;
 }
@@ -767,6 +818,11 @@ static yyjson_doc *read_doc(struct parser *p, const char *text, size_t size, str
 	return doc;
 }
 
+static int too_long(struct evs_error *err)
+{
+	return error_set(err, EVS_BAD_EVENT, 0, "the line is longer than 16 MiB");
+}
+
 int parse_line(struct parser *p, const char *line, size_t size, struct buf *out, struct parsed *info, struct evs_error *err)
 {
 	struct build b = {.parser = p, .info = info, .err = err};
@@ -780,8 +836,10 @@ int parse_line(struct parser *p, const char *line, size_t size, struct buf *out,
 	int status;
 
 	*info = (struct parsed){0};
-	if (size > PARSE_LINE_MAX)
-		return error_set(err, EVS_BAD_EVENT, 0, "the line is longer than 16 MiB");
+	if (size > 0 && line[size - 1] == '\r')
+		size--;
+	if (size > PARSE_LINE_MAX + PARSE_LINE_MORE)
+		return too_long(err);
 	for (size_t i = 0; i < rules->n_tags; i++)
 		room += strlen(rules->tags[i]) + 8;
 	for (unsigned i = 0; i < NAME_FIXED; i++)
@@ -795,6 +853,10 @@ int parse_line(struct parser *p, const char *line, size_t size, struct buf *out,
 	root = yyjson_doc_get_root(doc);
 	if (!yyjson_is_obj(root)) {
 		status = error_set(err, EVS_BAD_EVENT, 0, "column 1: an event is a JSON object, not %s", type_name(root));
+		goto out;
+	}
+	if (size > PARSE_LINE_MAX && yyjson_obj_get(root, name_fixed_text(NAME_RECORDED_AT)) == NULL) {
+		status = too_long(err);
 		goto out;
 	}
 	start = p->start = out->data + out->size;

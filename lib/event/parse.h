@@ -13,6 +13,7 @@
 #include "evs.h"
 
 #define PARSE_LINE_MAX ((size_t)16 << 20)
+#define PARSE_LINE_MORE 512 /* bytes that a line may have beside, where a store wrote it: what the store has filled in and added */
 #define PARSE_PACKED_MAX (2 * PARSE_LINE_MAX) /* of an event; a mapped one can hold parts of its line again and again */
 
 /* What a line means. Read-only and shared by all parsers. */
@@ -30,6 +31,9 @@ struct parse_rules {
 /* Read `eventType=.kind,aggregateId=.user.id` into rules. EVS_OK, EVS_USAGE, EVS_NOMEM. */
 int parse_map(struct parse_rules *rules, const char *text, struct evs_error *err);
 void parse_rules_release(struct parse_rules *rules);
+
+/* Whether what the options give to events that lack it may stand there. EVS_OK, EVS_USAGE. */
+int parse_check_fills(const struct parse_rules *rules, struct evs_error *err);
 
 /* What a parse found out beside the packed event. */
 struct parsed {

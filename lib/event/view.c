@@ -107,6 +107,8 @@ bool view_open(struct view *v, const uint8_t *body, size_t size)
 		if (key.kind == PACKED_UINT && !field_of(v, key.number, &value, at, p))
 			return false;
 	}
+	if (v->texts[NAME_AGGREGATE_TYPE].size == 0 && v->texts[NAME_AGGREGATE_TYPE].kind == TEXT_STRING)
+		v->texts[NAME_AGGREGATE_TYPE].kind = TEXT_NONE; /* an empty type is none */
 	return p == end && v->texts[NAME_EVENT_TYPE].kind != TEXT_NONE && v->texts[NAME_EVENT_ID].kind != TEXT_NONE &&
 	       v->texts[NAME_TIMESTAMP].kind != TEXT_NONE;
 }

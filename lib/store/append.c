@@ -79,7 +79,8 @@ static int set_rules(struct evs_append *a, struct evs_error *err)
 	                                 .on_reject = o->on_reject, .on_receipt = o->on_receipt, .context = o->context};
 	if (o->map != NULL && o->cloudevents)
 		return error_set(err, EVS_USAGE, 0, "--map and --format cloudevents exclude each other");
-	if (o->map != NULL)
+	status = parse_check_fills(&a->parse, err);
+	if (status == EVS_OK && o->map != NULL)
 		status = parse_map(&a->parse, o->map, err);
 	if (status == EVS_OK && o->fail_if != NULL)
 		status = query_parse(o->fail_if, &a->query, err);
@@ -416,7 +417,7 @@ static int take_text(struct evs_append *a, bool all, struct evs_error *err)
 	if (!all && text->size < CHUNK_BYTES)
 		return EVS_OK;
 	whole = whole_lines(a);
-	if (whole == 0 && text->size > EVS_LINE_MAX) {
+	if (whole == 0 && text->size > EVS_LINE_MAX + PARSE_LINE_MORE) {
 		a->discarding = true;
 		whole = text->size; /* long enough to be refused for its length */
 	}

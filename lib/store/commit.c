@@ -58,7 +58,8 @@ struct commit {
 	char unmet_why[300];
 	uint64_t expect_from;  /* revision the one stream had */
 	uint64_t expect_stream;
-	uint64_t fresh, repeated; /* new events and duplicates of the whole */
+	uint64_t fresh, repeated; /* new events, and under a condition those that stand already, each once */
+	uint64_t first_fresh;     /* position */
 	uint64_t next_repeat;  /* where the next duplicate of a retry must stand */
 	bool failed;           /* a line ended the append */
 	/* What was done. */
@@ -288,7 +289,7 @@ static const struct member *find_member(const struct commit *c, const struct chu
 
 /* Compare with an event that has the same eventId. EVS_OK: it is the same; EVS_CONFLICT. */
 static int compare(struct commit *c, const struct chunk *chunk, struct staged *s, const uint8_t *body, size_t size,
-                   uint64_t position, uint64_t revision, struct evs_error *err)
+                   uint64_t position, uint64_t revision, bool stored, struct evs_error *err)
 {
 	char scratch[UUID_TEXT];
 	struct text id;
@@ -305,8 +306,10 @@ static int compare(struct commit *c, const struct chunk *chunk, struct staged *s
 	}
 	if (event_id_of(body, size, &id))
 		span = view_span(&id, c->store->names, scratch);
-	return error_set(err, EVS_CONFLICT, 0, "eventId '%.*s' is in the store at position %llu with other content",
-	                 (int)span.size, span.text, (unsigned long long)position);
+	if (!stored)
+		return error_set(err, EVS_CONFLICT, 0, "eventId '%.*s' came before in the input with other content", (int)span.size, span.text);
+	return error_set(err, EVS_CONFLICT, 0, "eventId '%.*s' is in the store at position %llu with other content", (int)span.size,
+	                 span.text, (unsigned long long)position);
 }
 
 /* Whether the event is there already: EVS_OK with s->duplicate set or not, EVS_CONFLICT when its id is taken. */
@@ -320,7 +323,7 @@ static int check_duplicate(struct commit *c, const struct chunk *chunk, struct s
 	s->duplicate = false;
 	if (m != NULL)
 		return compare(c, chunk, s, m->chunk->packed.data + m->staged->at, m->staged->size, m->staged->position,
-		               m->staged->revision, err);
+		               m->staged->revision, false, err);
 	ask_runs = ask_runs && index_may_have_event(&c->index, s->terms.event);
 	if (s->id_made || (!ask_runs && c->state.tail_first > c->state.last_position))
 		return EVS_OK;
@@ -329,7 +332,7 @@ static int check_duplicate(struct commit *c, const struct chunk *chunk, struct s
 	status = index_find_event(&c->index, &id, s->terms.event, ask_runs, &r, err);
 	if (status == EVS_END)
 		return EVS_OK;
-	return status == EVS_OK ? compare(c, chunk, s, r.body, r.size, r.position, r.revision, err) : status;
+	return status == EVS_OK ? compare(c, chunk, s, r.body, r.size, r.position, r.revision, true, err) : status;
 }
 
 static bool have_asked(struct commit *c, size_t n)
@@ -452,13 +455,18 @@ static int check_whole(struct commit *c, const struct staged *s, uint32_t entry,
 	if (!s->duplicate)
 		return c->unmet || c->repeated > 0 ? refuse(c, err) : EVS_OK;
 	place = expects ? s->revision : s->position;
+	if (c->fresh > 0 && s->position >= c->first_fresh)
+		return EVS_OK; /* it came twice in this input */
 	if (c->fresh > 0)
 		return refuse(c, err);
 	if (c->repeated == 0)
 		c->next_repeat = c->rules->expect >= 0 ? (uint64_t)c->rules->expect + 1 : place;
+	if (c->repeated > 0 && place < c->next_repeat && place >= c->next_repeat - c->repeated)
+		return EVS_OK;
 	if (place != c->next_repeat || s->position <= c->rules->after)
 		return refuse(c, err);
 	c->next_repeat++;
+	c->repeated++;
 	return EVS_OK;
 }
 
@@ -475,6 +483,8 @@ static int add_event(struct commit *c, struct chunk *chunk, struct staged *s, ui
 	if (s->n_uuids > 0)
 		item.uuids = (const uint32_t *)(const void *)chunk->uuids.data + s->uuids_at;
 	s->position = ++c->state.last_position;
+	if (c->fresh == 0)
+		c->first_fresh = s->position;
 	s->revision = entry == STREAM_NONE ? 0 : ++c->streams.entries[entry].revision;
 	if (s->time_made && s->moment / 1000 > c->now)
 		c->now = s->moment / 1000; /* nothing is recorded before it happened */
@@ -530,7 +540,6 @@ static int take_line(struct commit *c, struct chunk *chunk, size_t i, struct evs
 	}
 	if (status == EVS_OK && s->duplicate) {
 		c->open.duplicates++;
-		c->repeated++;
 		return EVS_OK;
 	}
 	if (status == EVS_OK)

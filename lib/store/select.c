@@ -297,11 +297,11 @@ size_t select_groups(const struct select *s, struct select_group *groups, size_t
 
 	if (s->stream != NULL && s->aggregate_type != NULL) {
 		uint8_t uuid[16];
-		struct text type = stored_type(s, s->aggregate_type, uuid);
+		struct text type = {.kind = TEXT_NONE};
 		uint64_t aggregate = term_hash(seed, TERM_AGGREGATE, &s->stream_text, names);
+		if (s->aggregate_type[0] != '\0')
+			type = stored_type(s, s->aggregate_type, uuid);
 		add_group(groups, cap, &n, term_stream(seed, aggregate, &type, names));
-		if (s->aggregate_type[0] == '\0') /* "" stands for no type too */
-			groups[n - 1].hashes[groups[n - 1].n++] = term_stream(seed, aggregate, &(struct text){.kind = TEXT_NONE}, names);
 	}
 	if (s->correlation != NULL)
 		add_group(groups, cap, &n, term_hash(seed, TERM_CORRELATION, &s->correlation_text, names));

@@ -487,7 +487,8 @@ static void maps_foreign_json(void **state)
 		 "\"metadata\":{\"u\":1},\"data\":{\"k\":7,\"v\":3,\"t\":[\"x\"],\"m\":{\"u\":1},\"s\":1.5,\"co\":-1,\"ca\":\"c\",\"at\":\"T\"}}"},
 		{"eventType=.k,aggregateId=.gone,source=.nil", "{\"k\":\"a\",\"nil\":null}", "{\"eventType\":\"a\",\"data\":{\"k\":\"a\",\"nil\":null}}"},
 		{"eventType=.k,data=.nil", "{\"k\":\"a\",\"nil\":null}", "{\"eventType\":\"a\",\"data\":null}"},
-		{"eventType=.k,data=.gone", "{\"k\":\"a\"}", "{\"eventType\":\"a\",\"data\":{\"k\":\"a\"}}"},
+		{"eventType=.k,data=.gone", "{\"k\":\"a\"}", "{\"eventType\":\"a\"}"},
+		{"eventType=.k,data=.d", "{\"k\":\"a\",\"d\":1,\"k\":\"b\"}", "{\"eventType\":\"b\",\"data\":1}"}, /* the last one counts */
 		{"eventType=.gone", "{\"k\":\"a\"}", "!'eventType' is missing; every event needs one, or give --more"},
 		{"eventType=.k", "{\"k\":{}}", "!'eventType' must be a string, not an object"},
 		{"eventType=.k,timestamp=.t", "{\"k\":\"a\",\"t\":1778747400}", "!'timestamp' must be a string, not a number"},
@@ -539,6 +540,7 @@ static void refuses_wrong_maps(void **state)
 
 static void reads_cloudevents(void **state)
 {
+#define CE "{\"specversion\":\"1.0\",\"type\":\"t\",\"id\":\"1\",\"time\":\"2026-05-14T10:30:00Z\""
 	static const struct {
 		const char *line, *out;
 	} rows[] = {
@@ -560,8 +562,11 @@ static void reads_cloudevents(void **state)
 		{"{\"specversion\":\"1.0\",\"id\":\"1\"}", "!'eventType' is missing"},
 		{"{\"specversion\":\"1.0\",\"type\":\"t\",\"id\":1}", "!attribute 'id': field 'eventId' must be a string"},
 		{"{\"specversion\":\"1.0\",\"type\":\"t\",\"id\":\"1\",\"time\":\"now\"}", "!attribute 'time'"},
-		{"{\"specversion\":\"1.0\",\"type\":\"t\",\"id\":\"1\",\"tags\":\"x\"}", "!attribute 'tags' is no JSON in a string"},
-		{"{\"specversion\":\"1.0\",\"type\":\"t\",\"id\":\"1\",\"metadata\":\"[]\"}", "!'metadata' must be an object"},
+		{CE ",\"tags\":\"x\",\"metadata\":\"[]\"}", "{\"eventType\":\"t\",\"eventId\":\"1\"," TIME ",\"ce-tags\":\"x\",\"ce-metadata\":\"[]\"}"},
+		{CE ",\"version\":\"3\",\"timestamp\":\"soon\"}", "{\"eventType\":\"t\",\"eventId\":\"1\"," TIME ",\"ce-version\":\"3\",\"ce-timestamp\":\"soon\"}"},
+		{CE ",\"version\":null,\"correlationid\":5}", "{\"eventType\":\"t\",\"eventId\":\"1\"," TIME ",\"correlationId\":\"5\"}"},
+		{CE ",\"evsid\":\"own\",\"evsevstype\":1,\"evsother\":2}", "{\"eventType\":\"t\",\"eventId\":\"1\"," TIME ",\"id\":\"own\",\"evstype\":1,\"evsother\":2}"},
+		{CE ",\"eventType\":\"u\"}", "!attribute 'eventType': no CloudEvents attribute"},
 		{"{\"specversion\":\"1.0\",\"type\":\"t\",\"id\":\"1\",\"id\":\"2\"}", "!'eventId' is there twice"},
 	};
 	struct maker m = {.rules = {.cloudevents = true}};

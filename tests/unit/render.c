@@ -225,6 +225,9 @@ static void cloudevents_come_out(void **state)
 		{EVENT ",\"aggregateId\":\"0190c2a7-7e5b-7000-8000-0123456789ab\",\"aggregateType\":\"A\",\"version\":2,\"correlationId\":\"c\",\"causationId\":\"d\"}",
 		 CE ",\"subject\":\"0190c2a7-7e5b-7000-8000-0123456789ab\",\"aggregatetype\":\"A\",\"eventversion\":2,\"correlationid\":\"c\",\"causationid\":\"d\",\"source\":\"urn:evs:none\"" END},
 		{EVENT ",\"tags\":[\"x\\\"y\"],\"metadata\":{\"u\":[1]}}", CE ",\"tags\":\"[\\\"x\\\\\\\"y\\\"]\",\"metadata\":\"{\\\"u\\\":[1]}\",\"source\":\"urn:evs:none\"" END},
+		{EVENT ",\"source\":\"\",\"id\":1,\"evstime\":2,\"evsx\":3,\"ce-version\":4,\"ce-x\":5}",
+		 CE ",\"evsid\":1,\"evsevstime\":2,\"evsx\":3,\"version\":4,\"ce-x\":5,\"source\":\"urn:evs:none\"" END},
+		{"{\"eventType\":\"t\",\"eventId\":\"1\",\"timestamp\":\"2026-05-14 10:30:00\"}", CE ",\"source\":\"urn:evs:none\"" END},
 		{EVENT ",\"other\":{\"a\":1},\"\":2}", CE ",\"other\":{\"a\":1},\"\":2,\"source\":\"urn:evs:none\"" END},
 	};
 
