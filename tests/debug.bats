@@ -258,10 +258,25 @@ state a..b'
 	err_is 'evs-replay: script:2: there are no states: begin with --fold FILE or --exec CMD'
 }
 
-@test "a condition without its if is no type" {
+@test "a condition on the state needs no if; one that makes no sense is told of" {
 	shop
-	refused "script:2: no event has the type 'balance < 0'; a condition on the state is written: break if balance < 0" 'n
-break balance < 0'
+	debug 'break status == "paid"
+break "placed" == status
+break paid > 0
+c
+c'
+	is "$(grep -E '^Breakpoint [0-9],|^[0-9]' <<<"$output" | cut -c1-17)" "$(lines 'Breakpoint 2, "pl' '1 2026-05-01T10:0' 'Breakpoint 2, "pl' '2 2026-05-01T11:0')"
+	ran 1 evs replay shop.evs -i --fold order.fold < <(lines 'break paid <')
+	err_has 'evs-replay: script:1: break: column 7: '
+}
+
+# false before its first event, and after it.
+@test "watch: a state that begins with what the expression is for none has not changed" {
+	shop
+	debug 'watch status == "shipped"
+c
+c'
+	is "$(grep -E '^Watch [0-9],|^The' <<<"$output")" "$(lines 'Watch 1, status == "shipped": false -> true' 'The end: no breakpoint was met.')"
 }
 
 @test "diff: this event, or two moments" {

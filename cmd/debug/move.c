@@ -221,7 +221,9 @@ int debug_first(struct debug *d, const char *args, struct evs_error *err)
 
 /* ---- where to stop ---- */
 
-/* Whether what is broken at is an expression, not types. */
+#define OPERATORS "<>=!&|+/%()?" /* what has one of them and is no type that is there is an expression */
+
+/* Whether what is broken at is an expression, not types, at first sight. */
 static bool is_expression(const char *text)
 {
 	return strchr(".(!-", text[0]) != NULL;
@@ -256,6 +258,11 @@ static char *unquote(char *types)
 	return types;
 }
 
+static int parse_stop(struct debug *d, const char *args, const char *types, const char *expr, struct stop *stop, struct evs_error *err)
+{
+	return stop_parse(stop, "break", args, types, expr, false, session_has_states(d->session), session_fold(d->session), err);
+}
+
 /* break TYPES, break TYPES if EXPR, break if EXPR, break EXPR: take them apart, and parse. */
 static int parse_break(struct debug *d, const char *args, struct stop *stop, struct evs_error *err)
 {
@@ -273,8 +280,7 @@ static int parse_break(struct debug *d, const char *args, struct stop *stop, str
 		if (types == NULL)
 			return error_nomem(err);
 	}
-	status = stop_parse(stop, "break", args, types == NULL ? NULL : unquote(types), expr, false, session_has_states(d->session),
-	                    session_fold(d->session), err);
+	status = parse_stop(d, args, types == NULL ? NULL : unquote(types), expr, stop, err);
 	free(types);
 	return status;
 }
@@ -291,9 +297,12 @@ int debug_break(struct debug *d, const char *args, struct evs_error *err)
 	if (status != EVS_OK)
 		return status;
 	met = stop.types == NULL || is_met(d, &stop);
-	if (!met && strpbrk(args, "<>=!&") != NULL && strchr(args, ' ') != NULL) {
+	if (!met && strstr(args, " if ") == NULL && strpbrk(args, OPERATORS) != NULL) {
 		stop_release(&stop);
-		return error_set(err, EVS_USAGE, 0, "no event has the type '%s'; a condition on the state is written: break if %s", args, args);
+		met = true;
+		status = parse_stop(d, args, NULL, args, &stop, err);
+		if (status != EVS_OK)
+			return status;
 	}
 	status = session_add_stop(d->session, &stop, err);
 	if (status != EVS_OK)

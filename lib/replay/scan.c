@@ -77,22 +77,31 @@ uint64_t scan_position(const struct scan *s)
 
 /* ---- one event ---- */
 
+/* What a watched expression is for a value of the state. False: no memory. */
+static bool value_at(struct scan *s, size_t i, const struct record *record, const struct value *value, uint64_t *hash)
+{
+	s->text.size = 0;
+	if (!stop_value(s->stops[i], s->eval, walk_names(s->walk), record, value, &s->text))
+		return false;
+	*hash = hash64(s->text.data, s->text.size, 0);
+	return true;
+}
+
 /* Look what a watched expression is for a state, and whether that is something else than before. False: no memory. */
 static bool watch(struct scan *s, size_t i, const struct walk_state *state, const struct record *record, bool *changed)
 {
-	const uint64_t nothing = hash64("null", 4, 0);
+	const struct value none = value_null();
 	struct seen *seen = &s->seen[i];
 	uint64_t hash;
 
+	/* Before its first event a state is null. */
 	while (seen->n <= state->number) {
-		if (!array_grow(&seen->list, &seen->cap, seen->n, sizeof *seen->list))
+		if (!array_grow(&seen->list, &seen->cap, seen->n, sizeof *seen->list) || !value_at(s, i, record, &none, &seen->list[seen->n]))
 			return false;
-		seen->list[seen->n++] = nothing;
+		seen->n++;
 	}
-	s->text.size = 0;
-	if (!stop_value(s->stops[i], s->eval, walk_names(s->walk), record, &state->value, &s->text))
+	if (!value_at(s, i, record, &state->value, &hash))
 		return false;
-	hash = hash64(s->text.data, s->text.size, 0);
 	*changed = hash != seen->list[state->number];
 	seen->list[state->number] = hash;
 	return true;
