@@ -76,7 +76,7 @@ static bool read_meta(struct kv_txn *txn)
 /* Look at what a transaction has before it. */
 static int take_snapshot(struct kv_txn *txn, struct evs_error *err)
 {
-	const struct tree_fault fault = {TREE_NONE, "its first pages are not those of the newest commit"};
+	const struct tree_fault fault = {TREE_NONE, "its first pages are not those of the newest commit, or a program still has another store open that was here"};
 	struct kv *kv = txn->kv;
 	int rc = 0;
 
