@@ -37,7 +37,7 @@ static const struct option filters[] = {
 	{0, "projection", "NAME", OPTION_TEXT, FILTER(projection), 0, "projection", "events on which the fold of this projection failed"},
 	{0, "kind", LETTER_KINDS, OPTION_CHOICE, FILTER(kind), 0, NULL, "lines that append refused, or events of projections, or of groups"},
 	{'t', "type", "GLOB", OPTION_TEXT, FILTER(type), 0, "type", "events of such a type"},
-	{0, "error", "TEXT", OPTION_TEXT, FILTER(error), 0, NULL, "those whose reason contains TEXT"},
+	{0, "error", "TEXT", OPTION_TEXT, FILTER(error), 0, NULL, "those whose reason contains TEXT, or what the handler last wrote to standard error"},
 	{0, "since", "TIME", OPTION_TIME, FILTER(since), 0, NULL, "that became dead letters at TIME or later"},
 	{0, "until", "TIME", OPTION_TIME, FILTER(until), 0, NULL, "at TIME or earlier"},
 };
@@ -105,7 +105,7 @@ static int put_short(void *context, struct evs_store *store, const struct evs_le
 
 static int run_list(void *context, struct evs_store *store, const struct operands *given)
 {
-	static const char *const titles[] = {"id", "kind", "group", "projection", "position", "eventType", "aggregateId", "attempts", "recordedAt", "reason", NULL};
+	static const char *const titles[] = {"id", "kind", "group", "projection", "position", "eventType", "aggregateId", "attempts", "recordedAt", "reason", "stderr", NULL};
 	struct dlq_args *args = context;
 	struct sheet *sheet = NULL;
 	struct evs_error err = {0};

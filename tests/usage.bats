@@ -172,8 +172,26 @@ TOOLS=$(sed -n 's/^TOOLS *:= //p' "$ROOT/Makefile")
 	err_has "the query is no JSON"
 	ran 2 evs cat a.evs --follow --reverse
 	err_has "--follow goes forwards"
-	# The last of an option that is no list counts.
-	shows '' a.evs --limit 1 --limit 0
+}
+
+@test "an option with a value is given once, unless it can be repeated" {
+	quiet evs append a.evs <<<'{"eventType":"a","tags":["x","y"]}'
+	while IFS='|' read -r arguments message; do
+		ran 2 evs $arguments
+		out_is ''
+		err_is "$message"
+	done <<-'END'
+		cat a.evs --stream A -s B|evs-cat: option '-s' is given twice; give it once
+		cat a.evs --since -1h --since=-2h|evs-cat: option '--since' is given twice; give it once
+		cat a.evs -n1 -n1|evs-cat: option '-n' is given twice; give it once
+		cat a.evs --format json --format data|evs-cat: option '--format' is given twice; give it once
+		append b.evs --expect 1 --expect 2|evs-append: option '--expect' is given twice; give it once
+		project a.evs run p --fold a --fold b|evs-project: option '--fold' is given twice; give it once
+		consume a.evs g --timeout 1s --timeout 2s -- cat|evs-consume: option '--timeout' is given twice; give it once
+		replay a.evs --diff 1 2 --diff 2 3|evs-replay: option '--diff' is given twice; give it once
+	END
+	[ ! -e b.evs ]
+	positions 1 a.evs -t b --type a --tag x --tag y --reverse --reverse --progress --no-progress
 }
 
 @test "evs without a tool, with an unknown one, or with one that is nearly one" {
