@@ -13,6 +13,7 @@
 #include "common/letters.h"
 #include "common/message.h"
 #include "common/output.h"
+#include "common/progress.h"
 #include "common/sheet.h"
 #include "common/signals.h"
 #include "common/value.h"
@@ -288,6 +289,9 @@ static int run_retry(void *context, struct evs_store *store, const struct operan
 	int status;
 
 	signals_catch();
+	progress_begin(args->common.progress);
+	if (output_is_terminal())
+		progress_keep_lines(); /* between what handlers print */
 	status = retry_begin(&r, &err);
 	if (status == EVS_OK)
 		status = args->all ? retry_all(&r, &args->filter, &err) : retry_ids(&r, given, &err);

@@ -403,3 +403,18 @@ $(evs cat a.evs --to 1)"
 	ran 1 bash -c "ulimit -n 7; '$EVS_BIN/evs' dlq a.evs retry 1 -- true"
 	is "$(ids)" 1
 }
+
+@test "a long retry says how far it is: on a terminal, or with --progress" {
+	orders 30
+	consume 4 g --max-retries 0 -- false
+	ran 0 on_terminal evs dlq a.evs retry --all --no-progress -- sh -c 'sleep 0.05; echo handled $EVS_POSITION'
+	[[ $output != *'/s)'* ]] || fail 'progress is shown'
+	consume 4 h --max-retries 0 -- false
+	ran 0 on_terminal evs dlq a.evs retry --all -- sh -c 'sleep 0.05; echo handled $EVS_POSITION'
+	# A line of its own among what handlers print.
+	grep -qE '^evs-dlq: [0-9]+ events \([0-9]+/s\).?$' <<<"$output" || fail 'no progress'
+	is "$(grep -c '^handled' <<<"$output")" 30
+	consume 4 i --max-retries 0 -- false
+	ran 0 evs dlq a.evs retry --all --progress -- sleep 0.05
+	err_has ' events ('
+}
