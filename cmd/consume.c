@@ -215,6 +215,7 @@ static int cmd_consume(int argc, char **argv)
 	else if (open_store(job.path, EVS_WRITE, &job.store, &err) != EVS_OK)
 		status = message_failure(job.path, &err);
 	else {
+		selectors_advise(&args.selectors, job.store, job.path);
 		fill(&args, &job, &setup);
 		status = run(&args, &job);
 	}

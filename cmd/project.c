@@ -112,6 +112,7 @@ static int run_run(void *context, struct evs_store *store, const struct operands
 	int status;
 
 	signals_catch();
+	selectors_advise(&args->selectors, store, path);
 	progress_begin(args->common.progress);
 	args->run.name = given->rest[0];
 	args->run.selector = &args->selectors.selector;

@@ -335,7 +335,9 @@ static int cmd_replay(int argc, char **argv)
 		status = load(&args);
 	if (status == STATUS_DONE && open_store(given.list[0], EVS_READ, &store, &err) != EVS_OK)
 		status = message_failure(given.list[0], &err);
-	else if (status == STATUS_DONE && args.speed != NULL)
+	if (status == STATUS_DONE)
+		selectors_advise(&args.selectors, store, given.list[0]);
+	if (status == STATUS_DONE && args.speed != NULL)
 		status = run_play(&args, store, given.list[0], given.n > 1 ? given.list + 1 : NULL);
 	else if (status == STATUS_DONE && args.interactive)
 		status = run_debug(&args, store, given.list[0]);

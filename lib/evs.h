@@ -475,8 +475,9 @@ struct evs_replay_options {
 /*
  * Show states as they were, evs-replay(1) says in which form. A snapshot that fits is where it starts.
  *
- * Returns EVS_OK; EVS_END: EVS_REPLAY_FIRST or EVS_REPLAY_BLAME found no event, the message says so; EVS_USAGE, EVS_AMBIGUOUS,
- * EVS_BAD_EVENT (the fold fails on an event, or a line of `with` is none), EVS_INTERRUPTED, EVS_IO, EVS_NOMEM, EVS_CORRUPT.
+ * Returns EVS_OK; EVS_END: EVS_REPLAY_FIRST or EVS_REPLAY_BLAME found no event, or EVS_REPLAY_HISTORY none of the
+ * key, the message says so; EVS_USAGE, EVS_AMBIGUOUS, EVS_BAD_EVENT (the fold fails on an event, or a line of `with` is
+ * none), EVS_INTERRUPTED, EVS_IO, EVS_NOMEM, EVS_CORRUPT.
  */
 int evs_replay(struct evs_store *store, const struct evs_replay_options *options, struct evs_error *err);
 

@@ -276,8 +276,6 @@ bad_store() {
 		|--event e2
 		|--limit 0
 	END
-	# The last of several is the one.
-	positions 2 a.evs --where false --where '.data.n == 2'
 }
 
 @test "--where goes with every format" {
