@@ -329,7 +329,7 @@ bad_store() {
 	while IFS='@' read -r expression column message; do
 		ran 2 evs cat a.evs --where "$expression"
 		out_is ''
-		err_is "evs-cat: a.evs: --where: column $column: $message
+		err_is "evs-cat: --where: column $column: $message
   $expression
 $(printf "%$((column + 1))s" '')^"
 		ran 2 evs stat a.evs --where "$expression"

@@ -132,20 +132,18 @@ static int exit_status(int status)
 int message_failure(const char *subject, const struct evs_error *err)
 {
 	if (err->status != EVS_INTERRUPTED)
-		put(subject, err->message, strlen(err->message), true);
+		put(err->status == EVS_USAGE ? NULL : subject, err->message, strlen(err->message), true);
 	return exit_status(err->status);
+}
+
+int message_refusal(const char *subject, const struct evs_error *err)
+{
+	int status = message_failure(subject, err);
+
+	return err->status == EVS_END ? STATUS_FAILED : status;
 }
 
 int message_text(const struct evs_error *err)
 {
-	if (err->status != EVS_INTERRUPTED)
-		put(NULL, err->message, strlen(err->message), true);
-	return exit_status(err->status);
-}
-
-int message_refusal(const char *store, const struct evs_error *err)
-{
-	int status = err->status == EVS_USAGE ? message_text(err) : message_failure(store, err);
-
-	return err->status == EVS_END ? STATUS_FAILED : status;
+	return message_failure(NULL, err);
 }
