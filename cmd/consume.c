@@ -1,4 +1,5 @@
 /* evs consume: each new event to a command, once, shared among the members of a group. */
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -185,7 +186,7 @@ static int run(struct consume_args *args, struct job *job)
 /* Say so before the group is made: a follower would notice at its first event. */
 static int no_command(const char *name)
 {
-	message_print("cannot run '%s': there is no such command; nothing was consumed", name);
+	message_print("cannot run '%s': %s; nothing was consumed", name, strerror(ENOENT));
 	return STATUS_FAILED;
 }
 

@@ -341,6 +341,11 @@ letters() {
 	ran 0 evs group a.evs reset h --to "$(date -d tomorrow +%F)"
 	is "$(of h .position)" 5
 	ran 2 evs group a.evs reset g --to nowhere
+	for behind in '' --dry-run; do
+		ran 2 evs group a.evs reset g --to 6 $behind
+		err_is "evs-group: there is no event at position 6 for group 'g' to go on behind, the newest has 5"
+	done
+	ran 0 evs verify a.evs
 	ran 2 evs group a.evs reset g
 	ran 1 evs group a.evs show none
 	err_has "there is no group 'none'"
@@ -384,7 +389,7 @@ letters() {
 	err_has "cannot run './no-such-command'"
 	is "$(evs group a.evs | jq -r 'select(.group == "nobody")')" ''
 	ran 1 timeout 10 evs consume a.evs nobody --follow --type none -- no-such-command
-	err_is "evs-consume: cannot run 'no-such-command': there is no such command; nothing was consumed"
+	err_is "evs-consume: cannot run 'no-such-command': No such file or directory; nothing was consumed"
 	ran 2 evs consume a.evs -- cat
 	err_has "GROUP is missing before '--'"
 	ran 1 evs consume none.evs g

@@ -340,6 +340,7 @@ $(printf "%$((column + 1))s" '')^"
 		.data.n == 'x'@12@strings have double quotes
 		lenn(.data)@1@unknown function 'lenn'; did you mean 'len'?
 		data.n == 3@1@a bare name is a field of a state, and there is none here; a field of the event is .data
+		total > 3@1@a bare name is a field of a state, and there is none here; a field of the event is .total or .data.total
 		.data.user-id == 3@12@there is no field to subtract; a name such as user-id is quoted: ."user-id"
 		.data.n == 2 | true@14@an operator or the end is expected, not '|' ('or' is written ||; functions are called: len(.data.items))
 	END

@@ -1142,8 +1142,8 @@ keys() {
 		run acc --fold account.fold --sort n|option '--sort' goes with show, not with run
 		run acc --fold account.fold --format csv|option '--format' goes with show, list and status, not with run
 		drop acc --limit 3|option '--limit' goes with run and show, not with drop
-		list x|one operand too many: x; usage: evs project STORE list
-		show p a b|one operand too many: b; usage: evs project STORE show NAME [KEY]
+		list x|one operand too many: 'x'; usage: evs project STORE list
+		show p a b|one operand too many: 'b'; usage: evs project STORE show NAME [KEY]
 		skip acc|an operand is missing; usage: evs project STORE skip NAME POS
 		skip acc x|skip needs the position of an event, not 'x'
 		ran acc|the second operand is run, show, list, status, drop or skip, not 'ran'

@@ -227,12 +227,12 @@ on "*" { n += 1; last = .position }' >type.fold
 		out_is ''
 		err_is "evs-snapshot: $message"
 	done <<-'END'
-		take|an option is missing: --fold; usage: evs snapshot STORE take --fold FILE
-		show long|an option is missing: --fold; usage: evs snapshot STORE show --fold FILE KEY
+		take|--fold is missing; usage: evs snapshot STORE take --fold FILE
+		show long|--fold is missing; usage: evs snapshot STORE show --fold FILE KEY
 		show --fold sum.fold|an operand is missing; usage: evs snapshot STORE show --fold FILE KEY
 		show --fold sum.fold long --key long|option '--key' goes with take, list, drop and prune, not with show
 		list --every 3|option '--every' goes with take, not with list
-		prune|an option is missing: --keep; usage: evs snapshot STORE prune --keep N
+		prune|--keep is missing; usage: evs snapshot STORE prune --keep N
 		drop --keep 3|option '--keep' goes with prune, not with drop
 	END
 	ran 1 evs snapshot no.evs list

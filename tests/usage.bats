@@ -169,7 +169,7 @@ TOOLS=$(sed -n 's/^TOOLS *:= //p' "$ROOT/Makefile")
 	ran 2 evs append a.evs --after 3
 	err_has "--after belongs to --fail-if"
 	ran 2 evs append a.evs --fail-if x
-	err_has "the query is no JSON"
+	err_has "evs-append: --fail-if: the query is no JSON"
 	ran 2 evs cat a.evs --follow --reverse
 	err_has "--follow goes forwards"
 }
