@@ -377,7 +377,7 @@ struct evs_projection {
  * such projection; EVS_INTERRUPTED: each returned non-zero; EVS_IO, EVS_NOMEM, EVS_CORRUPT.
  */
 int evs_project_list(struct evs_store *store, const char *name,
-                     int (*each)(void *context, const struct evs_projection *projection), void *context,
+                     int (*each)(void *context, const struct evs_projection *p), void *context,
                      struct evs_error *err);
 
 /* ---------------------------------------------------------------- snapshot */
