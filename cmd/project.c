@@ -262,14 +262,19 @@ static void put_stuck(struct buf *out, uint64_t position, const char *reason, si
 	put_text(out, "reason", reason, size);
 }
 
+/* In the words of evs group. */
+static const char *status_of(const struct evs_projection *p)
+{
+	return p->stuck != 0 ? "stuck" : p->lag_events == 0 ? "done" : p->running ? "progressing" : "idle";
+}
+
 /* How a projection is. */
 static int put_status(void *context, const struct evs_projection *p)
 {
 	struct buf *out = context;
 
 	put_name(out, p);
-	put_text(out, "status", p->stuck != 0 ? "stuck" : p->lag_events > 0 ? "progressing" : "done",
-	         p->stuck != 0 ? 5 : p->lag_events > 0 ? 11 : 4);
+	put_text(out, "status", status_of(p), strlen(status_of(p)));
 	buf_printf(out, ",\"position\":%" PRIu64 ",\"lag\":%" PRIu64 ",\"lagSeconds\":%.3f", p->position, p->lag_events,
 	           (double)p->lag_us / 1e6);
 	buf_printf(out, ",\"running\":%s,\"states\":%" PRIu64 ",\"events\":%" PRIu64 ",\"deadLetters\":%" PRIu64 ",\"skipped\":%" PRIu64,

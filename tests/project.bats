@@ -647,10 +647,24 @@ position_is() {
 	"$EVS_BIN/evs" project a.evs run acc --fold account.fold -f >out 2>err 3>&- &
 	run=$!
 	wait_for position_is acc 8
-	is "$(of acc .running)" true
+	is "$(of acc '[.status,.running]')" '["done",true]'
 	kill -TERM $run
 	ends 143 $run
 	is "$(of acc .running)" false
+	# Behind, at work and not.
+	answers='while read -r line; do [ ! -e hang ] || sleep 60; echo 1; done'
+	quiet evs project a.evs run slow --exec "$answers"
+	quiet evs append a.evs <<<'{"eventType":"noted","aggregateId":"n"}'
+	is "$(of slow '[.status,.running]')" '["idle",false]'
+	touch hang
+	"$EVS_BIN/evs" project a.evs run slow --exec "$answers" >out 2>err 3>&- &
+	run=$!
+	running() { [ "$(of slow .running)" = true ]; }
+	wait_for running
+	is "$(of slow '[.status,.lag]')" '["progressing",1]'
+	kill -TERM $run
+	ends 143 $run
+	is "$(of slow '[.status,.running]')" '["idle",false]'
 }
 
 # ---- exec ----
@@ -1060,7 +1074,7 @@ keys() {
 	quiet evs append a.evs <<<'{"eventType":"noted"}'
 	quiet evs project a.evs run b --fold account.fold
 	ran 0 evs project a.evs status
-	is "$(jq -c '[.name,.position,.lag,.status]' <<<"$output")" $'["a",8,1,"progressing"]\n["b",9,0,"done"]'
+	is "$(jq -c '[.name,.position,.lag,.status]' <<<"$output")" $'["a",8,1,"idle"]\n["b",9,0,"done"]'
 	ran 0 evs project a.evs status b
 	is "$(jq -c '[.name,.lagSeconds]' <<<"$output")" '["b",0]'
 	sleep 1.1

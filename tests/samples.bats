@@ -261,7 +261,7 @@ order.placed\n  payment.made\n  item.picked\n    item.broken\n      refund.made\
 	out_has $'["bank","idle",15,0]\n["mail","progressing",15,1]\n'
 	out_has $'["bank","stuck",8,0]\n["mail","done",0,0]\n'
 	is "$(grep '^\["orders"' <<<"$output" | paste -sd,)" \
-		'["orders","done",0,false],["orders","progressing",15,false],["orders","stuck",3,false],["orders","done",0,false]'
+		'["orders","done",0,false],["orders","idle",15,false],["orders","stuck",3,false],["orders","done",0,false]'
 	times 2 'mail is progressing, 15 events behind'
 	out_has $'bank is stuck, 8 events behind\norders is stuck, 3 events behind\nexit 1\n'
 	# The five checks, and before the fourth mail, bank and the projection.
