@@ -22,7 +22,7 @@ struct project_args {
 	struct selectors selectors;
 	struct evs_project_options run;
 	struct option_common common;
-	const char *fold, *sort;
+	const char *fold, *sort, *fields;
 	int on_failure, format;
 	struct buf fold_text;
 };
@@ -47,6 +47,7 @@ static const struct option run_options[] = {
 
 static const struct option show_options[] = {
 	{0, "sort", "[-]FIELD", OPTION_TEXT, ARG(sort), 0, NULL, "in the order of this field of the state; with - the greatest first"},
+	{0, "fields", "FIELD,...", OPTION_TEXT, ARG(fields), 0, NULL, "of a table and CSV: only these fields of the state, such as balance,lines.X1.qty"},
 	{0, "format", SHEET_FORMATS, OPTION_CHOICE, ARG(format), 0, NULL,
 	 "also of list and status: lines of JSON, a table (the default on a terminal), or CSV"},
 };
@@ -162,8 +163,8 @@ static int add_field(void *context, const char *field, size_t size)
 	return !sheet_add(context, NULL, "state", field, size);
 }
 
-/* Have the columns of a projection's states. */
-static int state_columns(struct evs_store *store, const char *name, struct sheet_columns *columns, struct evs_error *err)
+/* Have the columns of a projection's states: these fields, or where `chosen` is NULL all. */
+static int state_columns(struct evs_store *store, const char *name, const char *chosen, struct sheet_columns *columns, struct evs_error *err)
 {
 	struct sheet_columns fields = {0};
 	bool by_stream, good;
@@ -174,7 +175,7 @@ static int state_columns(struct evs_store *store, const char *name, struct sheet
 		return status;
 	}
 	good = sheet_add(columns, NULL, NULL, "key", 3) && (!by_stream || sheet_add(columns, NULL, NULL, "aggregateType", 13));
-	for (size_t i = 0; i < fields.n && good; i++) {
+	for (size_t i = 0; i < fields.n && good && chosen == NULL; i++) {
 		good = array_grow(&columns->list, &columns->cap, columns->n, sizeof *columns->list);
 		if (good) {
 			columns->list[columns->n++] = fields.list[i];
@@ -183,9 +184,19 @@ static int state_columns(struct evs_store *store, const char *name, struct sheet
 	}
 	sheet_release(&fields);
 	if (good)
-		return EVS_OK;
+		return chosen == NULL ? EVS_OK : sheet_add_fields(columns, "state", chosen, err);
 	*err = (struct evs_error){.status = EVS_NOMEM, .message = "out of memory"};
 	return EVS_NOMEM;
+}
+
+static int prepare_show(void *context, const struct operands *given)
+{
+	const struct project_args *args = context;
+
+	(void)given;
+	if (args->fields != NULL && sheet_choose(args->format) == SHEET_JSON)
+		return message_usage("--fields goes with --format table or csv");
+	return STATUS_DONE;
 }
 
 static int run_show(void *context, struct evs_store *store, const struct operands *given)
@@ -203,7 +214,7 @@ static int run_show(void *context, struct evs_store *store, const struct operand
 
 	signals_exit();
 	if (format != SHEET_JSON)
-		status = state_columns(store, show.name, &columns, &err);
+		status = state_columns(store, show.name, args->fields, &columns, &err);
 	if (status == EVS_OK)
 		status = sheet_new(format, &columns, &sheet, &err);
 	show.context = sheet;
@@ -365,7 +376,7 @@ static int run_skip(void *context, struct evs_store *store, const struct operand
 static const struct verb verbs[] = {
 	{"run", "NAME --fold FILE|--exec CMD", 1, 1, "fold exec timeout follow rebuild key on-failure batch " VERB_SELECTORS, NULL,
 	 "bring a projection up to the newest event", EVS_WRITE, prepare_run, run_run, false},
-	{"show", "NAME [KEY]", 1, 2, "where sort limit aggregate-type format", NULL, "print its states, or one", EVS_READ, NULL, run_show, false},
+	{"show", "NAME [KEY]", 1, 2, "where sort limit aggregate-type fields format", NULL, "print its states, or one", EVS_READ, prepare_show, run_show, false},
 	{"list", "", 0, 0, "format", NULL, "list the projections", EVS_READ, NULL, run_list, false},
 	{"status", "[NAME]", 0, 1, "format", NULL, "say how far each is, or one", EVS_READ, NULL, run_status, false},
 	{"drop", "NAME", 1, 1, NULL, NULL, "remove one with its states", EVS_WRITE, NULL, run_drop, false},

@@ -1015,6 +1015,24 @@ keys() {
 2,Account,bob,0.10,1,'
 }
 
+@test "show --fields chooses the columns of a table and of CSV" {
+	echo 'on "*" { n += 1; lines[.data.sku].qty += 1; last = .eventType }' >f.fold
+	printf '%s\n' '{"eventType":"a","aggregateId":"o1","data":{"sku":"X 1"}}' '{"eventType":"b","aggregateId":"o1","data":{"sku":"Y"}}' | evs append a.evs
+	quiet evs project a.evs run p --fold f.fold
+	ran 0 evs project a.evs show p --format csv --fields 'last,lines["X 1"].qty,gone'
+	out_is $'key,aggregateType,last,"lines[""X 1""].qty",gone\no1,,b,1,'
+	ran 0 evs project a.evs show p --format table --fields n
+	out_is $'key  aggregateType  n\no1                  2'
+	ran 2 evs project a.evs show p --format json --fields n
+	err_is 'evs-project: --fields goes with --format table or csv'
+	for wrong in '' n, .n 'n,,last' 'lines['; do
+		ran 2 evs project a.evs show p --format csv --fields "$wrong"
+		err_has '--fields: no field at'
+	done
+	ran 2 evs project a.evs list --fields n
+	err_is "evs-project: option '--fields' goes with show, not with list"
+}
+
 @test "show is a table on a terminal, and --format chooses" {
 	few
 	quiet evs project a.evs run acc --fold account.fold

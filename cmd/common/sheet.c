@@ -57,6 +57,60 @@ bool sheet_add(struct sheet_columns *columns, const char *title, const char *in,
 	return true;
 }
 
+/* Have a path begin in the object under `in`. */
+static bool lead_in(struct path *path, const char *in)
+{
+	struct path_step *steps = reallocarray(path->steps, path->n + 1, sizeof *steps);
+	char *key = strdup(in);
+
+	if (steps != NULL)
+		path->steps = steps;
+	if (steps == NULL || key == NULL) {
+		free(key);
+		return false;
+	}
+	memmove(steps + 1, steps, path->n++ * sizeof *steps);
+	steps[0] = (struct path_step){.key = key, .size = strlen(in)};
+	return true;
+}
+
+/* Add the column of the first path of text, which has a point in front; *size: of the path, without it. */
+static int add_field(struct sheet_columns *columns, const char *in, const char *text, size_t *size, struct evs_error *err)
+{
+	struct event_table_column column = {0};
+	const char *rest;
+
+	if (!path_parse(&column.path, text, ",", &rest) || column.path.n == 0)
+		return error_set(err, EVS_USAGE, 0, "--fields: no field at '%s'; write balance,lines.X1.qty", text + 1);
+	*size = (size_t)(rest - text) - 1;
+	column.title = strndup(text + 1, *size);
+	if (column.title == NULL || !lead_in(&column.path, in) ||
+	    !array_grow(&columns->list, &columns->cap, columns->n, sizeof *columns->list)) {
+		path_free(&column.path);
+		free(column.title);
+		return error_nomem(err);
+	}
+	columns->list[columns->n++] = column;
+	return EVS_OK;
+}
+
+int sheet_add_fields(struct sheet_columns *columns, const char *in, const char *fields, struct evs_error *err)
+{
+	struct buf text = {0};
+	size_t size = 0;
+	int status = EVS_OK;
+
+	for (const char *p = fields; p != NULL && status == EVS_OK;) {
+		text.size = 0;
+		buf_printf(&text, ".%s", p);
+		buf_byte(&text, '\0');
+		status = text.failed ? error_nomem(err) : add_field(columns, in, (const char *)text.data, &size, err);
+		p = status == EVS_OK && p[size] == ',' ? p + size + 1 : NULL;
+	}
+	buf_free(&text);
+	return status;
+}
+
 void sheet_release(struct sheet_columns *columns)
 {
 	for (size_t i = 0; i < columns->n; i++) {
