@@ -324,6 +324,16 @@ letters() {
 	ran 0 evs group a.evs
 	is "$(jq -c '[.group,.position,.lag]' <<<"$output" | paste -sd' ')" '["g",3,2] ["h",5,0]'
 	is "$(evs group a.evs list --format csv | head -1)" 'group,status,position,lag,lagSeconds,members,handled,retried,waiting,deadLetters'
+	# Columns fit all rows, and numbers are on the right, also in the last column.
+	consume 0 longer-than-the-others --limit 1
+	ran 0 evs group a.evs list --format table
+	is "$(cut -c1-40 <<<"$output")" 'group                   status  position
+g                       idle           3
+h                       done           5
+longer-than-the-others  idle           1'
+	is "$(sed 's/.*  //' <<<"$output" | paste -sd,)" 'deadLetters,0,0,0'
+	is "$(awk '{ print length }' <<<"$output" | sort -u | wc -l)" 1
+	quiet evs group a.evs drop longer-than-the-others
 	is "$(of h .setup)" '{"command":["true"],"mode":"event"}'
 	ran 0 evs group a.evs reset g --to 1 --dry-run
 	out_is '{"group":"g","from":3,"to":1,"dryRun":true}'

@@ -86,6 +86,10 @@ taken() {
 	err_is ''
 	is "$(jq -c '[.key,.aggregateType]' <<<"$output" | sort -u)" "$(jq -c '[.aggregateId,.aggregateType]' in.ndjson | sort -u)"
 	is "$(wc -l <<<"$output")" "$(evs replay a.evs --fold sum.fold | wc -l)"
+	is "$(evs snapshot a.evs list --format csv | cut -d, -f1-6)" \
+		"$(printf 'key,aggregateType,position,revision,events,bytes\n'; jq -r '[.key,.aggregateType,.position,.revision,.events,.bytes]|@csv' <<<"$output" | tr -d '"')"
+	ran 0 on_terminal evs snapshot a.evs list
+	[[ ${output%%$'\n'*} == 'key   aggregateType  position '* ]] || fail 'no table'
 	ran 0 evs snapshot a.evs show --fold sum.fold long
 	err_is ''
 	is "$(jq -c .state <<<"$output")" "$(evs replay plain.evs --fold sum.fold --key long | jq -c .state)"

@@ -19,7 +19,7 @@ const char *message_meaning(int status)
 		[STATUS_FAILED] = "failed",
 		[STATUS_USAGE] = "wrong usage",
 		[STATUS_CONFLICT] = "conflict",
-		[STATUS_REJECTED] = "went on, but rejected some events",
+		[STATUS_REJECTED] = "went on, but some events were rejected or are dead letters",
 		[STATUS_DAMAGED] = "the store is damaged",
 		[STATUS_TIMED_OUT] = "timed out",
 	};

@@ -7,11 +7,14 @@
 #include "common/output.h"
 #include "common/pick.h"
 
+#define ROWS_HELD (64u << 10) /* bytes of lines */
+
 struct sheet {
 	int format;
 	struct sheet_columns columns; /* of CSV */
 	struct event_table *table;
 	bool titled; /* the titles are written */
+	struct buf rows; /* of the table, not yet written: its columns are to fit many of them */
 	struct buf cell;
 };
 
@@ -228,14 +231,27 @@ static int write_csv(struct sheet *s, const char *lines, size_t size)
 	return failed != 0 ? failed : output_flush();
 }
 
+/* ---- a table ---- */
+
+static int write_rows(struct sheet *s)
+{
+	int failed = event_table_write(s->table, s->rows.data, s->rows.size);
+
+	output_buf()->failed |= s->rows.failed;
+	s->rows.size = 0;
+	return failed;
+}
+
 /* ---- all of them ---- */
 
 int sheet_write(void *sheet, const void *lines, size_t size)
 {
 	struct sheet *s = sheet;
 
-	if (s->format == SHEET_TABLE)
-		return event_table_write(s->table, lines, size);
+	if (s->format == SHEET_TABLE) {
+		buf_put(&s->rows, lines, size);
+		return s->rows.size < ROWS_HELD ? 0 : write_rows(s);
+	}
 	return s->format == SHEET_CSV ? write_csv(s, lines, size) : output_write(lines, size);
 }
 
@@ -244,7 +260,7 @@ void sheet_finish(struct sheet *s)
 	if (s->format == SHEET_CSV)
 		put_titles(s);
 	if (s->format == SHEET_TABLE)
-		event_table_write(s->table, NULL, 0);
+		write_rows(s);
 }
 
 void sheet_free(struct sheet *s)
@@ -252,6 +268,7 @@ void sheet_free(struct sheet *s)
 	if (s == NULL)
 		return;
 	event_table_free(s->table);
+	buf_free(&s->rows);
 	sheet_release(&s->columns);
 	buf_free(&s->cell);
 	free(s);
