@@ -34,7 +34,7 @@ static const struct option run_options[] = {
 	{0, "fold", "FILE", OPTION_TEXT, ARG(fold), 0, "file", "the fold that makes states of events, evs-fold(5); '-' is standard input"},
 	{0, "exec", "CMD", OPTION_TEXT, RUN(exec), 0, NULL,
 	 "in place of a fold a command, which reads lines {\"state\":...,\"event\":...} and answers each with the new state"},
-	{0, "timeout", "DURATION", OPTION_DURATION, RUN(timeout_ms), 0, NULL, "with --exec: how long an answer may take; 30s"},
+	{0, "timeout", "DURATION", OPTION_DURATION, RUN(timeout_ms), 0, NULL, "with --exec: how long an answer may take (default 30s)"},
 	{'f', "follow", NULL, OPTION_FLAG, RUN(follow), 0, NULL, "at the end wait for new events and go on with them"},
 	{0, "rebuild", NULL, OPTION_FLAG, RUN(rebuild), 0, NULL,
 	 "make the model anew beside the one that is there, and put it in its place at the end"},
@@ -42,7 +42,7 @@ static const struct option run_options[] = {
 	 "with --rebuild: make the state of this key alone anew; by stream it is the aggregateId, and --aggregate-type its type"},
 	{0, "on-failure", "stop|dlq", OPTION_CHOICE, ARG(on_failure), 0, NULL,
 	 "where the fold fails on an event: stop there (the default), or put it in the dead letters and go on"},
-	{0, "batch", "N", OPTION_POSITIVE, RUN(batch), 0, NULL, "commit after each N events at the latest; 1048576"},
+	{0, "batch", "N", OPTION_POSITIVE, RUN(batch), 0, NULL, "commit after each N events at the latest (default 1048576)"},
 };
 
 static const struct option show_options[] = {
@@ -63,7 +63,7 @@ static const struct option_group groups[] = {
 
 static const struct option_operand operands[] = {
 	{"STORE", "the store", "file"},
-	{"NAME", "of the projection", "projection"},
+	{"NAME", "the name of the projection", "projection"},
 	{"KEY", "the state to print", "key"},
 	{"POS", "the position of the event", NULL},
 	{0},

@@ -30,8 +30,8 @@ static const struct option options[] = {
 	{0, "key", "K", OPTION_TEXT, WHICH(key), 0, "stream", "the state of this key alone; of a fold by stream it is the aggregateId"},
 	{0, "aggregate-type", "T", OPTION_TEXT, WHICH(aggregate_type), 0, "aggregate-type", "the aggregateType of the key's stream"},
 	{0, "every", "N", OPTION_POSITIVE, ARG(every), 0, NULL,
-	 "with take: a snapshot after each N events of a state, not one of how it is now"},
-	{0, "keep", "N", OPTION_NUMBER, ARG(keep), 0, NULL, "with prune: how many of each state stay, the newest"},
+	 "of take: a snapshot after each N events of a state, not one of how it is now"},
+	{0, "keep", "N", OPTION_NUMBER, ARG(keep), 0, NULL, "of prune: how many of each state stay, the newest"},
 	{0, "format", SHEET_FORMATS, OPTION_CHOICE, ARG(format), 0, NULL, "of list: lines of JSON, a table (the default on a terminal), or CSV"},
 };
 

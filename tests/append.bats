@@ -41,9 +41,9 @@ load helper
 	mkdir folder
 	ran 1 evs append a.evs one missing
 	out_is ''
-	err_has "evs-append: missing: cannot open: No such file or directory; nothing was appended"
+	err_has "evs-append: cannot open 'missing': No such file or directory; nothing was appended"
 	ran 1 evs append a.evs one folder
-	err_has "evs-append: folder: is a directory"
+	err_has "evs-append: cannot open 'folder': Is a directory"
 	[ ! -e a.evs ] || is "$(count a.evs)" 0
 }
 

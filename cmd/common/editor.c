@@ -43,7 +43,7 @@ static bool write_file(const struct editor *p, const struct buf *text)
 		at += n > 0 ? (size_t)n : 0;
 	if (fd >= 0 && close(fd) == 0 && at == text->size)
 		return true;
-	message_print("cannot write %s: %s", p->file, strerror(errno));
+	message_print("cannot write '%s': %s", p->file, strerror(errno));
 	return false;
 }
 
