@@ -278,7 +278,7 @@ static int cmd_append(int argc, char **argv)
 	if (!parse_expect(args.expect, &args.append.expect))
 		status = STATUS_USAGE;
 	else if (args.after_given && args.append.fail_if == NULL)
-		status = message_usage("--after belongs to --fail-if");
+		status = message_usage("--after goes with --fail-if");
 	else if (!check_inputs(given.list + 1, given.n - 1))
 		status = STATUS_FAILED;
 	else if (evs_append_check(&args.append, &err) != EVS_OK)

@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "base/nearest.h"
+#include "base/spawn.h"
 #include "common/complete.h"
 #include "common/fault.h"
 #include "common/memory.h"
@@ -189,6 +190,7 @@ static int help(const char *topic)
 {
 	const struct tool *tool = find_tool(strncmp(topic, "evs-", 4) == 0 ? topic + 4 : topic);
 	const char *sections = "1", *name = tool != NULL ? tool->name : topic;
+	bool known = tool != NULL;
 	char page[NAME_MAX];
 
 	if (strchr(topic, '/') != NULL || strlen(topic) > sizeof page - 5)
@@ -199,7 +201,10 @@ static int help(const char *topic)
 			continue;
 		snprintf(page, sizeof page, "%s", topics[i].page);
 		sections = topics[i].sections;
+		known = true;
 	}
+	if (!known && !spawn_finds(page))
+		return no_tool(topic);
 	view_page(page, sections);
 	if (tool != NULL) {
 		usage_help(tool);

@@ -167,7 +167,7 @@ TOOLS=$(sed -n 's/^TOOLS *:= //p' "$ROOT/Makefile")
 	err_has "option '--expect' needs a revision from 0, or exists, not '-1'"
 	ran 2 evs append a.evs --expect x
 	ran 2 evs append a.evs --after 3
-	err_has "--after belongs to --fail-if"
+	err_has "--after goes with --fail-if"
 	ran 2 evs append a.evs --fail-if x
 	err_has "evs-append: --fail-if: the query is no JSON"
 	ran 2 evs cat a.evs --follow --reverse
@@ -254,7 +254,11 @@ TOOLS=$(sed -n 's/^TOOLS *:= //p' "$ROOT/Makefile")
 		evs evs.1
 		evs-cat evs-cat.1
 	END
-	# Somebody else's tool.
+	# Somebody else's tool, and none.
+	PATH=$PWD/bin:$PATH ran 2 evs help mine
+	err_is "evs: 'mine' is no evs tool; evs --help lists them"
+	printf '#!/bin/sh\n' >bin/evs-mine
+	chmod +x bin/evs-mine
 	PATH=$PWD/bin:$PATH ran 0 evs help mine
 	out_is 'man: -s 1 evs-mine'
 }
