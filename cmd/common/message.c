@@ -129,11 +129,16 @@ static int exit_status(int status)
 	}
 }
 
-int message_failure(const char *subject, const struct evs_error *err)
+int message_at(const char *place, const struct evs_error *err)
 {
 	if (err->status != EVS_INTERRUPTED)
-		put(err->status == EVS_USAGE ? NULL : subject, err->message, strlen(err->message), true);
+		put(place, err->message, strlen(err->message), true);
 	return exit_status(err->status);
+}
+
+int message_failure(const char *subject, const struct evs_error *err)
+{
+	return message_at(err->status == EVS_USAGE ? NULL : subject, err);
 }
 
 int message_refusal(const char *subject, const struct evs_error *err)
@@ -145,5 +150,5 @@ int message_refusal(const char *subject, const struct evs_error *err)
 
 int message_text(const struct evs_error *err)
 {
-	return message_failure(NULL, err);
+	return message_at(NULL, err);
 }

@@ -36,7 +36,10 @@ int message_usage(const char *format, ...) __attribute__((format(printf, 1, 2)))
  */
 int message_failure(const char *subject, const struct evs_error *err);
 
-/* The same where that something is not there (EVS_END) is a failure. */
+/* The same where it is a place in a file of commands: "script:3". */
+int message_at(const char *place, const struct evs_error *err);
+
+/* message_failure where that something is not there (EVS_END) is a failure. */
 int message_refusal(const char *subject, const struct evs_error *err);
 
 /* Print a message of the library that names its own subject. Returns the exit status as message_failure. */
