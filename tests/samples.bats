@@ -175,7 +175,7 @@ exit 3"
 	times 1 '["pots",0]'
 	out_has $'--sort -spent\n{"key":"ada","state":{"bought":4,"spent":76.44,"products":["pots","cups"],"best":true}}\n$'
 	out_has $'["gil",1]\n["ada",4]\n'
-	times 1 '["progressing",2]'
+	times 1 '["idle",2]'
 	times 1 '{"bought":2,"spent":16.54,"products":["cups"],"best":false}'
 	times 1 '{"bought":7,"spent":57.89,"products":["cups"],"best":false}'
 	out_has $'{"key":"29.95","state":{"sold":3}}\n{"key":"8.27","state":{"sold":15}}'
@@ -304,7 +304,7 @@ Breakpoint 1, if balance < 0
 	out_has 'evs-append: case.evs: 6 events appended, 3 lines put in the dead letters'
 	times 2 'the same'
 	is "$(grep -c '^{"aggregateId":"bob","timestamp":"2026-05-13T02:[13][0-9]:00+02:00","eventType"' <<<"$output")" 2
-	out_has $'2026-05-12T11:00:00+02:00  ada          safe.opened  vault    4000\n'
+	out_has $'2026-05-12T11:00:00+02:00  ada          safe.opened  vault        4000\n'
 	times 1 '["104 to 104","106 to 107","109 to 110"]'
 	out_has $'\n"no":104\n"no":109\n"no":110\n'
 	times 1 '["ada",{"opened":2,"sum":5500,"times":["2026-05-12T09:00:00Z","2026-05-13T07:00:00Z"]}]'
