@@ -157,14 +157,12 @@ static bool check_inputs(char *const *files, size_t n)
 	for (size_t i = 0; i < n; i++) {
 		if (strcmp(files[i], "-") == 0)
 			continue;
-		if (stat(files[i], &st) != 0 || access(files[i], R_OK) != 0) {
-			message_print("%s: cannot open: %s; nothing was appended", files[i], strerror(errno));
-			return false;
-		}
-		if (S_ISDIR(st.st_mode)) {
-			message_print("%s: is a directory, not a file of events; nothing was appended", files[i]);
-			return false;
-		}
+		if (stat(files[i], &st) == 0 && S_ISDIR(st.st_mode))
+			errno = EISDIR;
+		else if (access(files[i], R_OK) == 0)
+			continue;
+		message_print("cannot open '%s': %s; nothing was appended", files[i], strerror(errno));
+		return false;
 	}
 	return true;
 }
@@ -280,7 +278,7 @@ static int cmd_append(int argc, char **argv)
 	if (!parse_expect(args.expect, &args.append.expect))
 		status = STATUS_USAGE;
 	else if (args.after_given && args.append.fail_if == NULL)
-		status = message_usage("--after belongs to --fail-if");
+		status = message_usage("--after goes with --fail-if");
 	else if (!check_inputs(given.list + 1, given.n - 1))
 		status = STATUS_FAILED;
 	else if (evs_append_check(&args.append, &err) != EVS_OK)

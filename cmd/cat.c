@@ -133,6 +133,7 @@ static int run_cat(const struct cat_args *args, struct evs_store *store, const c
 	int status = EVS_OK;
 
 	signals_catch();
+	selectors_advise(&args->selectors, store, path);
 	progress_begin(args->common.progress);
 	if (args->format == FORMAT_TABLE) {
 		status = event_table_new(args->fields, &table, &err);

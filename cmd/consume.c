@@ -1,4 +1,5 @@
 /* evs consume: each new event to a command, once, shared among the members of a group. */
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -45,13 +46,13 @@ static const struct option options[] = {
 	 "run COMMAND once: each event is a line to it, and it answers each with a line, 'ok', 'retry REASON' or 'dead REASON'"},
 	{0, "emit", NULL, OPTION_FLAG, ARG(emit), 0, NULL,
 	 "what COMMAND prints are events: append them in the transaction that says that the event is handled, exactly once"},
-	{'j', "concurrency", "N", OPTION_POSITIVE, ARG(concurrency), 0, NULL, "N processes at a time, each stream in order; 1"},
+	{'j', "concurrency", "N", OPTION_POSITIVE, ARG(concurrency), 0, NULL, "N processes at a time, each stream in order (default 1)"},
 	{0, "timeout", "DURATION", OPTION_DURATION, ARG(timeout_ms), 0, NULL,
-	 "kill a COMMAND that takes longer, with all that it started; with --lines, for an answer; no limit"},
-	{0, "max-retries", "N", OPTION_NUMBER, OPTION(max_retries), 0, NULL, "try an event that fails N times more; 3"},
-	{0, "initial-delay", "DURATION", OPTION_DURATION, OPTION(initial_delay_ms), 0, NULL, "before the second try; 1s"},
-	{0, "backoff", "FACTOR", OPTION_TEXT, ARG(backoff), 0, NULL, "each further try waits so many times longer; 2"},
-	{0, "max-delay", "DURATION", OPTION_DURATION, OPTION(max_delay_ms), 0, NULL, "but no longer than this; 60s"},
+	 "kill a COMMAND that takes longer, with all that it started; with --lines, for an answer (default: no limit)"},
+	{0, "max-retries", "N", OPTION_NUMBER, OPTION(max_retries), 0, NULL, "try an event that fails N times more (default 3)"},
+	{0, "initial-delay", "DURATION", OPTION_DURATION, OPTION(initial_delay_ms), 0, NULL, "before the second try (default 1s)"},
+	{0, "backoff", "FACTOR", OPTION_TEXT, ARG(backoff), 0, NULL, "each further try waits so many times longer (default 2)"},
+	{0, "max-delay", "DURATION", OPTION_DURATION, OPTION(max_delay_ms), 0, NULL, "but no longer than this (default 60s)"},
 	{0, "on-failure", "dlq|park|stop", OPTION_CHOICE, ARG(on_failure), 0, NULL,
 	 "after the last try: put the event in the dead letters (the default), with all later ones of its stream, or stop before it"},
 };
@@ -185,7 +186,7 @@ static int run(struct consume_args *args, struct job *job)
 /* Say so before the group is made: a follower would notice at its first event. */
 static int no_command(const char *name)
 {
-	message_print("cannot run '%s': there is no such command; nothing was consumed", name);
+	message_print("cannot run '%s': %s; nothing was consumed", name, strerror(ENOENT));
 	return STATUS_FAILED;
 }
 
@@ -215,6 +216,7 @@ static int cmd_consume(int argc, char **argv)
 	else if (open_store(job.path, EVS_WRITE, &job.store, &err) != EVS_OK)
 		status = message_failure(job.path, &err);
 	else {
+		selectors_advise(&args.selectors, job.store, job.path);
 		fill(&args, &job, &setup);
 		status = run(&args, &job);
 	}

@@ -37,9 +37,9 @@ static const struct option options[] = {
 	{0, "command", "FILE", OPTION_TEXT, ARG(command), 0, "file",
 	 "what is asked for, a JSON value; standard input when it is no terminal, or '-'"},
 	{0, "timeout", "DURATION", OPTION_DURATION, FIELD(timeout_ms), 0, NULL,
-	 "how long COMMAND may take, and with --exec an answer; 30s"},
+	 "how long COMMAND may take, and with --exec an answer (default 30s)"},
 	{0, "tries", "N", OPTION_POSITIVE, ARG(tries), 0, NULL,
-	 "how often to decide at most while others change the stream (5)"},
+	 "how often to decide at most while others change the stream (default 5)"},
 };
 
 static const struct option_group groups[] = {

@@ -13,6 +13,7 @@
 #include "common/letters.h"
 #include "common/message.h"
 #include "common/output.h"
+#include "common/progress.h"
 #include "common/sheet.h"
 #include "common/signals.h"
 #include "common/value.h"
@@ -37,7 +38,7 @@ static const struct option filters[] = {
 	{0, "projection", "NAME", OPTION_TEXT, FILTER(projection), 0, "projection", "events on which the fold of this projection failed"},
 	{0, "kind", LETTER_KINDS, OPTION_CHOICE, FILTER(kind), 0, NULL, "lines that append refused, or events of projections, or of groups"},
 	{'t', "type", "GLOB", OPTION_TEXT, FILTER(type), 0, "type", "events of such a type"},
-	{0, "error", "TEXT", OPTION_TEXT, FILTER(error), 0, NULL, "those whose reason contains TEXT"},
+	{0, "error", "TEXT", OPTION_TEXT, FILTER(error), 0, NULL, "those whose reason contains TEXT, or what the handler last wrote to standard error"},
 	{0, "since", "TIME", OPTION_TIME, FILTER(since), 0, NULL, "that became dead letters at TIME or later"},
 	{0, "until", "TIME", OPTION_TIME, FILTER(until), 0, NULL, "at TIME or earlier"},
 };
@@ -105,7 +106,7 @@ static int put_short(void *context, struct evs_store *store, const struct evs_le
 
 static int run_list(void *context, struct evs_store *store, const struct operands *given)
 {
-	static const char *const titles[] = {"id", "kind", "group", "projection", "position", "eventType", "aggregateId", "attempts", "recordedAt", "reason", NULL};
+	static const char *const titles[] = {"id", "kind", "group", "projection", "position", "eventType", "aggregateId", "attempts", "recordedAt", "reason", "stderr", NULL};
 	struct dlq_args *args = context;
 	struct sheet *sheet = NULL;
 	struct evs_error err = {0};
@@ -288,6 +289,9 @@ static int run_retry(void *context, struct evs_store *store, const struct operan
 	int status;
 
 	signals_catch();
+	progress_begin(args->common.progress);
+	if (output_is_terminal())
+		progress_keep_lines(); /* between what handlers print */
 	status = retry_begin(&r, &err);
 	if (status == EVS_OK)
 		status = args->all ? retry_all(&r, &args->filter, &err) : retry_ids(&r, given, &err);

@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "base/nearest.h"
+#include "base/spawn.h"
 #include "common/complete.h"
 #include "common/fault.h"
 #include "common/memory.h"
@@ -210,7 +211,7 @@ static int help(const char *topic)
 {
 	const struct tool *tool = find_tool(strncmp(topic, "evs-", 4) == 0 ? topic + 4 : topic);
 	const char *sections = "1", *name = tool != NULL ? tool->name : topic;
-	bool known = false;
+	bool known = tool != NULL;
 	char page[NAME_MAX];
 
 	if (strchr(topic, '/') != NULL || strlen(topic) > sizeof page - 5)
@@ -223,6 +224,8 @@ static int help(const char *topic)
 		sections = topics[i].sections;
 		known = true;
 	}
+	if (!known && !spawn_finds(page))
+		return no_tool(topic);
 	view_page(page, sections);
 	if (tool != NULL) {
 		usage_help(tool);
@@ -231,8 +234,6 @@ static int help(const char *topic)
 	/* A program of somebody else may have a manual too. */
 	if (man_has(sections, page))
 		execlp("man", "man", "-s", sections, page, (char *)NULL);
-	if (!known)
-		return no_tool(topic);
 	message_print("there is no manual of '%s' here, or no man to show it; evs --help lists tools and topics", topic);
 	return STATUS_FAILED;
 }

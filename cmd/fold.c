@@ -19,8 +19,8 @@ struct fold_args {
 #define ARG(name) offsetof(struct fold_args, name)
 
 static const struct option options[] = {
-	{'w', "write", NULL, OPTION_FLAG, ARG(write), 0, NULL, "with fmt: write the files back, not to standard output"},
-	{0, "check", NULL, OPTION_FLAG, ARG(check), 0, NULL, "with fmt: write nothing; exit 1 when a file would change"},
+	{'w', "write", NULL, OPTION_FLAG, ARG(write), 0, NULL, "of fmt: write the files back, not to standard output"},
+	{0, "check", NULL, OPTION_FLAG, ARG(check), 0, NULL, "of fmt: write nothing; exit 1 when a file would change"},
 };
 
 static const struct option_group groups[] = {

@@ -22,7 +22,7 @@ struct project_args {
 	struct selectors selectors;
 	struct evs_project_options run;
 	struct option_common common;
-	const char *fold, *sort;
+	const char *fold, *sort, *fields;
 	int on_failure, format;
 	struct buf fold_text;
 };
@@ -34,7 +34,7 @@ static const struct option run_options[] = {
 	{0, "fold", "FILE", OPTION_TEXT, ARG(fold), 0, "file", "the fold that makes states of events, evs-fold(5); '-' is standard input"},
 	{0, "exec", "CMD", OPTION_TEXT, RUN(exec), 0, NULL,
 	 "in place of a fold a command, which reads lines {\"state\":...,\"event\":...} and answers each with the new state"},
-	{0, "timeout", "DURATION", OPTION_DURATION, RUN(timeout_ms), 0, NULL, "with --exec: how long an answer may take; 30s"},
+	{0, "timeout", "DURATION", OPTION_DURATION, RUN(timeout_ms), 0, NULL, "with --exec: how long an answer may take (default 30s)"},
 	{'f', "follow", NULL, OPTION_FLAG, RUN(follow), 0, NULL, "at the end wait for new events and go on with them"},
 	{0, "rebuild", NULL, OPTION_FLAG, RUN(rebuild), 0, NULL,
 	 "make the model anew beside the one that is there, and put it in its place at the end"},
@@ -42,11 +42,12 @@ static const struct option run_options[] = {
 	 "with --rebuild: make the state of this key alone anew; by stream it is the aggregateId, and --aggregate-type its type"},
 	{0, "on-failure", "stop|dlq", OPTION_CHOICE, ARG(on_failure), 0, NULL,
 	 "where the fold fails on an event: stop there (the default), or put it in the dead letters and go on"},
-	{0, "batch", "N", OPTION_POSITIVE, RUN(batch), 0, NULL, "commit after each N events at the latest; 1048576"},
+	{0, "batch", "N", OPTION_POSITIVE, RUN(batch), 0, NULL, "commit after each N events at the latest (default 1048576)"},
 };
 
 static const struct option show_options[] = {
 	{0, "sort", "[-]FIELD", OPTION_TEXT, ARG(sort), 0, NULL, "in the order of this field of the state; with - the greatest first"},
+	{0, "fields", "FIELD,...", OPTION_TEXT, ARG(fields), 0, NULL, "of a table and CSV: only these fields of the state, such as balance,lines.X1.qty"},
 	{0, "format", SHEET_FORMATS, OPTION_CHOICE, ARG(format), 0, NULL,
 	 "also of list and status: lines of JSON, a table (the default on a terminal), or CSV"},
 };
@@ -62,7 +63,7 @@ static const struct option_group groups[] = {
 
 static const struct option_operand operands[] = {
 	{"STORE", "the store", "file"},
-	{"NAME", "of the projection", "projection"},
+	{"NAME", "the name of the projection", "projection"},
 	{"KEY", "the state to print", "key"},
 	{"POS", "the position of the event", NULL},
 	{0},
@@ -112,6 +113,7 @@ static int run_run(void *context, struct evs_store *store, const struct operands
 	int status;
 
 	signals_catch();
+	selectors_advise(&args->selectors, store, path);
 	progress_begin(args->common.progress);
 	args->run.name = given->rest[0];
 	args->run.selector = &args->selectors.selector;
@@ -161,8 +163,8 @@ static int add_field(void *context, const char *field, size_t size)
 	return !sheet_add(context, NULL, "state", field, size);
 }
 
-/* Have the columns of a projection's states. */
-static int state_columns(struct evs_store *store, const char *name, struct sheet_columns *columns, struct evs_error *err)
+/* Have the columns of a projection's states: these fields, or where `chosen` is NULL all. */
+static int state_columns(struct evs_store *store, const char *name, const char *chosen, struct sheet_columns *columns, struct evs_error *err)
 {
 	struct sheet_columns fields = {0};
 	bool by_stream, good;
@@ -173,7 +175,7 @@ static int state_columns(struct evs_store *store, const char *name, struct sheet
 		return status;
 	}
 	good = sheet_add(columns, NULL, NULL, "key", 3) && (!by_stream || sheet_add(columns, NULL, NULL, "aggregateType", 13));
-	for (size_t i = 0; i < fields.n && good; i++) {
+	for (size_t i = 0; i < fields.n && good && chosen == NULL; i++) {
 		good = array_grow(&columns->list, &columns->cap, columns->n, sizeof *columns->list);
 		if (good) {
 			columns->list[columns->n++] = fields.list[i];
@@ -182,9 +184,19 @@ static int state_columns(struct evs_store *store, const char *name, struct sheet
 	}
 	sheet_release(&fields);
 	if (good)
-		return EVS_OK;
+		return chosen == NULL ? EVS_OK : sheet_add_fields(columns, "state", chosen, err);
 	*err = (struct evs_error){.status = EVS_NOMEM, .message = "out of memory"};
 	return EVS_NOMEM;
+}
+
+static int prepare_show(void *context, const struct operands *given)
+{
+	const struct project_args *args = context;
+
+	(void)given;
+	if (args->fields != NULL && sheet_choose(args->format) == SHEET_JSON)
+		return message_usage("--fields goes with --format table or csv");
+	return STATUS_DONE;
 }
 
 static int run_show(void *context, struct evs_store *store, const struct operands *given)
@@ -202,7 +214,7 @@ static int run_show(void *context, struct evs_store *store, const struct operand
 
 	signals_exit();
 	if (format != SHEET_JSON)
-		status = state_columns(store, show.name, &columns, &err);
+		status = state_columns(store, show.name, args->fields, &columns, &err);
 	if (status == EVS_OK)
 		status = sheet_new(format, &columns, &sheet, &err);
 	show.context = sheet;
@@ -261,14 +273,19 @@ static void put_stuck(struct buf *out, uint64_t position, const char *reason, si
 	put_text(out, "reason", reason, size);
 }
 
+/* In the words of evs group. */
+static const char *status_of(const struct evs_projection *p)
+{
+	return p->stuck != 0 ? "stuck" : p->lag_events == 0 ? "done" : p->running ? "progressing" : "idle";
+}
+
 /* How a projection is. */
 static int put_status(void *context, const struct evs_projection *p)
 {
 	struct buf *out = context;
 
 	put_name(out, p);
-	put_text(out, "status", p->stuck != 0 ? "stuck" : p->lag_events > 0 ? "progressing" : "done",
-	         p->stuck != 0 ? 5 : p->lag_events > 0 ? 11 : 4);
+	put_text(out, "status", status_of(p), strlen(status_of(p)));
 	buf_printf(out, ",\"position\":%" PRIu64 ",\"lag\":%" PRIu64 ",\"lagSeconds\":%.3f", p->position, p->lag_events,
 	           (double)p->lag_us / 1e6);
 	buf_printf(out, ",\"running\":%s,\"states\":%" PRIu64 ",\"events\":%" PRIu64 ",\"deadLetters\":%" PRIu64 ",\"skipped\":%" PRIu64,
@@ -359,7 +376,7 @@ static int run_skip(void *context, struct evs_store *store, const struct operand
 static const struct verb verbs[] = {
 	{"run", "NAME --fold FILE|--exec CMD", 1, 1, "fold exec timeout follow rebuild key on-failure batch " VERB_SELECTORS, NULL,
 	 "bring a projection up to the newest event", EVS_WRITE, prepare_run, run_run, false},
-	{"show", "NAME [KEY]", 1, 2, "where sort limit aggregate-type format", NULL, "print its states, or one", EVS_READ, NULL, run_show, false},
+	{"show", "NAME [KEY]", 1, 2, "where sort limit aggregate-type fields format", NULL, "print its states, or one", EVS_READ, prepare_show, run_show, false},
 	{"list", "", 0, 0, "format", NULL, "list the projections", EVS_READ, NULL, run_list, false},
 	{"status", "[NAME]", 0, 1, "format", NULL, "say how far each is, or one", EVS_READ, NULL, run_status, false},
 	{"drop", "NAME", 1, 1, NULL, NULL, "remove one with its states", EVS_WRITE, NULL, run_drop, false},

@@ -35,9 +35,9 @@ struct replay_args {
 #define ARG(name) offsetof(struct replay_args, name)
 
 static const struct option state_options[] = {
-	{0, "fold", "FILE", OPTION_TEXT, ARG(fold), 0, "file", "the fold that makes states of events, evs-fold(5)"},
+	{0, "fold", "FILE", OPTION_TEXT, ARG(fold), 0, "file", "the fold that makes states of events, evs-fold(5); '-' is standard input"},
 	{0, "exec", "CMD", OPTION_TEXT, FIELD(exec), 0, NULL, "in place of a fold, a command that does; run by sh"},
-	{0, "timeout", "DURATION", OPTION_DURATION, FIELD(timeout_ms), 0, NULL, "with --exec: how long an answer may take; 30s"},
+	{0, "timeout", "DURATION", OPTION_DURATION, FIELD(timeout_ms), 0, NULL, "with --exec: how long an answer may take (default 30s)"},
 	{0, "key", "K", OPTION_TEXT, FIELD(key), 0, "stream",
 	 "the one state to look at: of a fold by stream the stream's aggregateId; without it all states"},
 	{0, "at", "TIME", OPTION_TIME, FIELD(at), 0, NULL, "by the events whose timestamp is not after TIME"},
@@ -335,7 +335,9 @@ static int cmd_replay(int argc, char **argv)
 		status = load(&args);
 	if (status == STATUS_DONE && open_store(given.list[0], EVS_READ, &store, &err) != EVS_OK)
 		status = message_failure(given.list[0], &err);
-	else if (status == STATUS_DONE && args.speed != NULL)
+	if (status == STATUS_DONE)
+		selectors_advise(&args.selectors, store, given.list[0]);
+	if (status == STATUS_DONE && args.speed != NULL)
 		status = run_play(&args, store, given.list[0], given.n > 1 ? given.list + 1 : NULL);
 	else if (status == STATUS_DONE && args.interactive)
 		status = run_debug(&args, store, given.list[0]);

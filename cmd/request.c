@@ -27,7 +27,7 @@ struct request_args {
 #define ARG(name) offsetof(struct request_args, name)
 
 static const struct option options[] = {
-	{0, "timeout", "DURATION", OPTION_DURATION, ARG(timeout_ms), 0, NULL, "how long to wait for the reply; 5s, and 0s is without an end"},
+	{0, "timeout", "DURATION", OPTION_DURATION, ARG(timeout_ms), 0, NULL, "how long to wait for the reply (default 5s); 0s is without an end"},
 };
 
 static const struct option_group groups[] = {

@@ -5,6 +5,7 @@
 #include "common/message.h"
 #include "common/output.h"
 #include "common/progress.h"
+#include "common/sheet.h"
 #include "common/signals.h"
 #include "common/verbs.h"
 #include "event/render.h"
@@ -16,6 +17,7 @@ struct snapshot_args {
 	struct option_common common;
 	const char *fold;
 	uint64_t every, keep;
+	int format;
 	struct buf fold_text;
 };
 
@@ -28,8 +30,9 @@ static const struct option options[] = {
 	{0, "key", "K", OPTION_TEXT, WHICH(key), 0, "stream", "the state of this key alone; of a fold by stream it is the aggregateId"},
 	{0, "aggregate-type", "T", OPTION_TEXT, WHICH(aggregate_type), 0, "aggregate-type", "the aggregateType of the key's stream"},
 	{0, "every", "N", OPTION_POSITIVE, ARG(every), 0, NULL,
-	 "with take: a snapshot after each N events of a state, not one of how it is now"},
-	{0, "keep", "N", OPTION_NUMBER, ARG(keep), 0, NULL, "with prune: how many of each state stay, the newest"},
+	 "of take: a snapshot after each N events of a state, not one of how it is now"},
+	{0, "keep", "N", OPTION_NUMBER, ARG(keep), 0, NULL, "of prune: how many of each state stay, the newest"},
+	{0, "format", SHEET_FORMATS, OPTION_CHOICE, ARG(format), 0, NULL, "of list: lines of JSON, a table (the default on a terminal), or CSV"},
 };
 
 static const struct option_group groups[] = {
@@ -81,23 +84,33 @@ static void put_snapshot(struct buf *out, const struct evs_snapshot *s)
 
 static int put_entry(void *context, const struct evs_snapshot *s)
 {
-	struct buf *out = output_buf();
+	struct buf line = {0};
+	int failed;
 
-	(void)context;
-	put_snapshot(out, s);
-	buf_printf(out, ",\"bytes\":%zu,\"fold\":\"%016" PRIx64 "\"}\n", s->bytes, s->hash);
-	return output_flush_large();
+	put_snapshot(&line, s);
+	buf_printf(&line, ",\"bytes\":%zu,\"fold\":\"%016" PRIx64 "\"}\n", s->bytes, s->hash);
+	output_buf()->failed |= line.failed;
+	failed = sheet_write(context, line.data, line.size);
+	buf_free(&line);
+	return failed;
 }
 
 static int run_list(void *context, struct evs_store *store, const struct operands *given)
 {
+	static const char *const titles[] = {"key", "aggregateType", "position", "revision", "events", "bytes", "fold", NULL};
 	struct snapshot_args *args = context;
+	struct sheet *sheet = NULL;
 	struct evs_error err = {0};
+	int status;
 
 	signals_exit();
-	if (evs_snapshot_list(store, &args->which, false, false, put_entry, NULL, &err) != EVS_OK)
-		return message_refusal(given->list[0], &err);
-	return STATUS_DONE;
+	status = sheet_of(args->format, titles, &sheet, &err);
+	if (status == EVS_OK)
+		status = evs_snapshot_list(store, &args->which, false, false, put_entry, sheet, &err);
+	if (status == EVS_OK)
+		sheet_finish(sheet);
+	sheet_free(sheet);
+	return status == EVS_OK ? STATUS_DONE : message_refusal(given->list[0], &err);
 }
 
 static int put_state(void *context, const struct evs_snapshot *s)
@@ -154,7 +167,7 @@ static int prepare(void *context, const struct operands *given)
 
 static const struct verb verbs[] = {
 	{"take", "--fold FILE", 0, 0, "fold key aggregate-type every", "fold", "keep the states as they are", EVS_WRITE, prepare, run_take, false},
-	{"list", "", 0, 0, "fold key aggregate-type", NULL, "list the snapshots", EVS_READ, prepare, run_list, false},
+	{"list", "", 0, 0, "fold key aggregate-type format", NULL, "list the snapshots", EVS_READ, prepare, run_list, false},
 	{"show", "--fold FILE KEY", 1, 1, "fold aggregate-type", "fold", "print the newest one of a state", EVS_READ, prepare, run_show, false},
 	{"drop", "", 0, 0, "fold key aggregate-type", NULL, "remove them", EVS_WRITE, prepare, run_drop, false},
 	{"prune", "--keep N", 0, 0, "fold key aggregate-type keep", "keep", "remove all but the newest of each state", EVS_WRITE,
@@ -165,7 +178,7 @@ static const struct verb verbs[] = {
 /* The tool. */
 static int cmd_snapshot(int argc, char **argv)
 {
-	struct snapshot_args args = {0};
+	struct snapshot_args args = {.format = SHEET_UNSET};
 	int status = verbs_run(&tool_snapshot, argc, argv, &args);
 
 	buf_free(&args.fold_text);

@@ -106,6 +106,7 @@ static int run_stat(const struct stat_args *args, struct evs_store *store, const
 	int status;
 
 	signals_exit();
+	selectors_advise(&args->selectors, store, path);
 	if (args->by != BY_NOTHING) {
 		status = count_by(args, store, table, &err);
 	} else {

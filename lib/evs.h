@@ -377,7 +377,7 @@ struct evs_projection {
  * such projection; EVS_INTERRUPTED: each returned non-zero; EVS_IO, EVS_NOMEM, EVS_CORRUPT.
  */
 int evs_project_list(struct evs_store *store, const char *name,
-                     int (*each)(void *context, const struct evs_projection *projection), void *context,
+                     int (*each)(void *context, const struct evs_projection *p), void *context,
                      struct evs_error *err);
 
 /* ---------------------------------------------------------------- snapshot */
@@ -475,8 +475,9 @@ struct evs_replay_options {
 /*
  * Show states as they were, evs-replay(1) says in which form. A snapshot that fits is where it starts.
  *
- * Returns EVS_OK; EVS_END: EVS_REPLAY_FIRST or EVS_REPLAY_BLAME found no event, the message says so; EVS_USAGE, EVS_AMBIGUOUS,
- * EVS_BAD_EVENT (the fold fails on an event, or a line of `with` is none), EVS_INTERRUPTED, EVS_IO, EVS_NOMEM, EVS_CORRUPT.
+ * Returns EVS_OK; EVS_END: EVS_REPLAY_FIRST or EVS_REPLAY_BLAME found no event, or EVS_REPLAY_HISTORY none of the
+ * key, the message says so; EVS_USAGE, EVS_AMBIGUOUS, EVS_BAD_EVENT (the fold fails on an event, or a line of `with` is
+ * none), EVS_INTERRUPTED, EVS_IO, EVS_NOMEM, EVS_CORRUPT.
  */
 int evs_replay(struct evs_store *store, const struct evs_replay_options *options, struct evs_error *err);
 
@@ -674,7 +675,8 @@ int evs_group_list(struct evs_store *store, const char *name, int (*each)(void *
 /*
  * Set a group to a position: the next event that it handles is the one behind it. What waits is forgotten, and a stop
  * lifted; dead letters stay. A group that is not there is made. *before: where it was, UINT64_MAX where it was not there.
- * dry_run: say that alone. EVS_OK; EVS_BUSY: it has members; EVS_FULL, EVS_IO, EVS_NOMEM, EVS_CORRUPT.
+ * dry_run: say that alone. EVS_OK; EVS_BUSY: it has members; EVS_USAGE: the store has no such position; EVS_FULL,
+ * EVS_IO, EVS_NOMEM, EVS_CORRUPT.
  */
 int evs_group_reset(struct evs_store *store, const char *name, uint64_t position, bool dry_run, uint64_t *before,
                     struct evs_error *err);

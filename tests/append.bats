@@ -41,9 +41,9 @@ load helper
 	mkdir folder
 	ran 1 evs append a.evs one missing
 	out_is ''
-	err_has "evs-append: missing: cannot open: No such file or directory; nothing was appended"
+	err_has "evs-append: cannot open 'missing': No such file or directory; nothing was appended"
 	ran 1 evs append a.evs one folder
-	err_has "evs-append: folder: is a directory"
+	err_has "evs-append: cannot open 'folder': Is a directory"
 	[ ! -e a.evs ] || is "$(count a.evs)" 0
 }
 
@@ -296,12 +296,12 @@ load helper
 @test "what an option fills in is checked before anything is read" {
 	for option in --type --stream --aggregate-type --source --tag --correlation --causation; do
 		ran 2 evs append u.evs $option $'a\xffb' <<<'{"eventType":"e"}'
-		err_is "evs-append: u.evs: option '$option' is no UTF-8: byte 2"
+		err_is "evs-append: option '$option' is no UTF-8: byte 2"
 	done
 	ran 2 evs append u.evs --type '' <<<'{}'
-	err_is "evs-append: u.evs: option '--type' is empty"
+	err_is "evs-append: option '--type' is empty"
 	ran 2 evs append u.evs --stream "$(printf 'x%.0s' {1..256})" <<<'{"eventType":"e"}'
-	err_is "evs-append: u.evs: option '--stream' has 256 bytes, over the limit of 255"
+	err_is "evs-append: option '--stream' has 256 bytes, over the limit of 255"
 	[ ! -e u.evs ]
 }
 

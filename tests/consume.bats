@@ -324,6 +324,16 @@ letters() {
 	ran 0 evs group a.evs
 	is "$(jq -c '[.group,.position,.lag]' <<<"$output" | paste -sd' ')" '["g",3,2] ["h",5,0]'
 	is "$(evs group a.evs list --format csv | head -1)" 'group,status,position,lag,lagSeconds,members,handled,retried,waiting,deadLetters'
+	# Columns fit all rows, and numbers are on the right, also in the last column.
+	consume 0 longer-than-the-others --limit 1
+	ran 0 evs group a.evs list --format table
+	is "$(cut -c1-40 <<<"$output")" 'group                   status  position
+g                       idle           3
+h                       done           5
+longer-than-the-others  idle           1'
+	is "$(sed 's/.*  //' <<<"$output" | paste -sd,)" 'deadLetters,0,0,0'
+	is "$(awk '{ print length }' <<<"$output" | sort -u | wc -l)" 1
+	quiet evs group a.evs drop longer-than-the-others
 	is "$(of h .setup)" '{"command":["true"],"mode":"event"}'
 	ran 0 evs group a.evs reset g --to 1 --dry-run
 	out_is '{"group":"g","from":3,"to":1,"dryRun":true}'
@@ -341,6 +351,11 @@ letters() {
 	ran 0 evs group a.evs reset h --to "$(date -d tomorrow +%F)"
 	is "$(of h .position)" 5
 	ran 2 evs group a.evs reset g --to nowhere
+	for behind in '' --dry-run; do
+		ran 2 evs group a.evs reset g --to 6 $behind
+		err_is "evs-group: there is no event at position 6 for group 'g' to go on behind, the newest has 5"
+	done
+	ran 0 evs verify a.evs
 	ran 2 evs group a.evs reset g
 	ran 1 evs group a.evs show none
 	err_has "there is no group 'none'"
@@ -384,7 +399,7 @@ letters() {
 	err_has "cannot run './no-such-command'"
 	is "$(evs group a.evs | jq -r 'select(.group == "nobody")')" ''
 	ran 1 timeout 10 evs consume a.evs nobody --follow --type none -- no-such-command
-	err_is "evs-consume: cannot run 'no-such-command': there is no such command; nothing was consumed"
+	err_is "evs-consume: cannot run 'no-such-command': No such file or directory; nothing was consumed"
 	ran 2 evs consume a.evs -- cat
 	err_has "GROUP is missing before '--'"
 	ran 1 evs consume none.evs g

@@ -40,11 +40,15 @@ mixed() {
 	is "$(ids --type 'order.*')" 3,4
 	is "$(ids --type 'order.*' --kind event)" 3
 	is "$(ids --error eventType)" 2
+	# What the handler said last, and not what it said before.
+	is "$(ids --error 'try 2')" 3
+	is "$(ids --error 'try 1')" ''
+	is "$(evs dlq a.evs list | jq -c '[.id,.stderr]' | paste -sd' ')" '[1,null] [2,null] [3,"try 2"] [4,null]'
 	is "$(ids --since -1h)" 1,2,3,4
 	is "$(ids --since 2999-01-01)" ''
 	is "$(ids --until -1h)" ''
 	is "$(ids --until 2999-01-01)" 1,2,3,4
-	is "$(evs dlq a.evs list --format csv | head -1)" 'id,kind,group,projection,position,eventType,aggregateId,attempts,recordedAt,reason'
+	is "$(evs dlq a.evs list --format csv | head -1)" 'id,kind,group,projection,position,eventType,aggregateId,attempts,recordedAt,reason,stderr'
 	evs dlq a.evs list --format table | head -1 | grep -q '^id  kind'
 }
 
@@ -221,6 +225,8 @@ $(evs cat a.evs --to 1)"
 	err_has 'what was edited is no event, and nothing was changed'
 	EDITOR='sed -i s/\"e1\"/\"e9\"/' ran 1 evs dlq a.evs edit 1
 	err_has "the eventId is to stay 'e1'"
+	VISUAL= EDITOR= ran 1 evs dlq a.evs edit 1 </dev/null
+	err_is 'evs-dlq: there is no terminal to edit on; have VISUAL or EDITOR name an editor that needs none'
 	is "$(evs dlq a.evs log | wc -l)" 0
 	# Mended, and it fails again: the mended text is kept.
 	EDITOR='sed -i s/\"data\":.1/\"data\":5/' ran 4 evs dlq a.evs edit 1
@@ -396,4 +402,19 @@ $(evs cat a.evs --to 1)"
 	consume 4 g --max-retries 0 -- false
 	ran 1 bash -c "ulimit -n 7; '$EVS_BIN/evs' dlq a.evs retry 1 -- true"
 	is "$(ids)" 1
+}
+
+@test "a long retry says how far it is: on a terminal, or with --progress" {
+	orders 30
+	consume 4 g --max-retries 0 -- false
+	ran 0 on_terminal evs dlq a.evs retry --all --no-progress -- sh -c 'sleep 0.05; echo handled $EVS_POSITION'
+	[[ $output != *'/s)'* ]] || fail 'progress is shown'
+	consume 4 h --max-retries 0 -- false
+	ran 0 on_terminal evs dlq a.evs retry --all -- sh -c 'sleep 0.05; echo handled $EVS_POSITION'
+	# A line of its own among what handlers print.
+	grep -qE '^evs-dlq: [0-9]+ events \([0-9]+/s\).?$' <<<"$output" || fail 'no progress'
+	is "$(grep -c '^handled' <<<"$output")" 30
+	consume 4 i --max-retries 0 -- false
+	ran 0 evs dlq a.evs retry --all --progress -- sleep 0.05
+	err_has ' events ('
 }

@@ -122,6 +122,16 @@ play() {
 	err_is ''
 }
 
+@test "man has nothing to warn of on a terminal of 80 columns, nor for a tool on one of 62" {
+	man --version 2>/dev/null | grep -q '^man [0-9]' || skip 'no man-db here'
+	for manual in "$ROOT"/man/*.[1-8]; do
+		for width in 78 $([[ $manual != *.1 ]] || echo 60); do
+			MANWIDTH=$width ran 0 man -P cat -l "$manual"
+			[ -z "$stderr" ] || fail "${manual##*/} in $width columns: $stderr"
+		done
+	done
+}
+
 @test "manuals name tools and manuals that are there" {
 	for manual in "$ROOT"/man/*.[1-8]; do
 		grep -oE '^\.Xr (lib)?evs[a-z-]* [0-9]' "$manual" | sort -u | while read -r _ name section; do

@@ -276,8 +276,6 @@ bad_store() {
 		|--event e2
 		|--limit 0
 	END
-	# The last of several is the one.
-	positions 2 a.evs --where false --where '.data.n == 2'
 }
 
 @test "--where goes with every format" {
@@ -331,7 +329,7 @@ bad_store() {
 	while IFS='@' read -r expression column message; do
 		ran 2 evs cat a.evs --where "$expression"
 		out_is ''
-		err_is "evs-cat: a.evs: --where: column $column: $message
+		err_is "evs-cat: --where: column $column: $message
   $expression
 $(printf "%$((column + 1))s" '')^"
 		ran 2 evs stat a.evs --where "$expression"
@@ -342,6 +340,7 @@ $(printf "%$((column + 1))s" '')^"
 		.data.n == 'x'@12@strings have double quotes
 		lenn(.data)@1@unknown function 'lenn'; did you mean 'len'?
 		data.n == 3@1@a bare name is a field of a state, and there is none here; a field of the event is .data
+		total > 3@1@a bare name is a field of a state, and there is none here; a field of the event is .total or .data.total
 		.data.user-id == 3@12@there is no field to subtract; a name such as user-id is quoted: ."user-id"
 		.data.n == 2 | true@14@an operator or the end is expected, not '|' ('or' is written ||; functions are called: len(.data.items))
 	END

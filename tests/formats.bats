@@ -221,8 +221,13 @@ ping                      ' a.evs --format table --fields .eventType,.data.total
 	ran 2 evs append w.evs --map eventType=.a --format cloudevents in
 	err_has "--map and --format cloudevents exclude each other"
 	ran 1 evs append w.evs --map eventType=.gone in
-	err_has "line 1: "
-	err_has "field 'eventType' is missing; every event needs one, or give eventType=.path in --map, or --type"
+	err_has "line 1: nothing at .gone: field 'eventType' is missing; every event needs one, or give eventType=.path in --map, or --type"
+	# What is wrong in a line is said with the path that led there.
+	echo '{"a":"x","b":{"at":[1700000000]},"c d":{}}' >wrong
+	ran 1 evs append w.evs --map 'eventType=.a,timestamp=.b.at[0]' wrong
+	err_has "line 1: at .b.at[0]: field 'timestamp' must be an RFC 3339 string such as 2026-05-14T10:30:00Z, not a number"
+	ran 1 evs append w.evs --map 'eventType=.a,aggregateId=.["c d"]' wrong
+	err_has "line 1: at .[\"c d\"]: field 'aggregateId' must be a string, not an object"
 	[ ! -e w.evs ] || is "$(count w.evs)" 0
 }
 

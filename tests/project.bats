@@ -647,10 +647,24 @@ position_is() {
 	"$EVS_BIN/evs" project a.evs run acc --fold account.fold -f >out 2>err 3>&- &
 	run=$!
 	wait_for position_is acc 8
-	is "$(of acc .running)" true
+	is "$(of acc '[.status,.running]')" '["done",true]'
 	kill -TERM $run
 	ends 143 $run
 	is "$(of acc .running)" false
+	# Behind, at work and not.
+	answers='while read -r line; do [ ! -e hang ] || sleep 60; echo 1; done'
+	quiet evs project a.evs run slow --exec "$answers"
+	quiet evs append a.evs <<<'{"eventType":"noted","aggregateId":"n"}'
+	is "$(of slow '[.status,.running]')" '["idle",false]'
+	touch hang
+	"$EVS_BIN/evs" project a.evs run slow --exec "$answers" >out 2>err 3>&- &
+	run=$!
+	running() { [ "$(of slow .running)" = true ]; }
+	wait_for running
+	is "$(of slow '[.status,.lag]')" '["progressing",1]'
+	kill -TERM $run
+	ends 143 $run
+	is "$(of slow '[.status,.running]')" '["idle",false]'
 }
 
 # ---- exec ----
@@ -1001,6 +1015,24 @@ keys() {
 2,Account,bob,0.10,1,'
 }
 
+@test "show --fields chooses the columns of a table and of CSV" {
+	echo 'on "*" { n += 1; lines[.data.sku].qty += 1; last = .eventType }' >f.fold
+	printf '%s\n' '{"eventType":"a","aggregateId":"o1","data":{"sku":"X 1"}}' '{"eventType":"b","aggregateId":"o1","data":{"sku":"Y"}}' | evs append a.evs
+	quiet evs project a.evs run p --fold f.fold
+	ran 0 evs project a.evs show p --format csv --fields 'last,lines["X 1"].qty,gone'
+	out_is $'key,aggregateType,last,"lines[""X 1""].qty",gone\no1,,b,1,'
+	ran 0 evs project a.evs show p --format table --fields n
+	out_is $'key  aggregateType  n\no1                  2'
+	ran 2 evs project a.evs show p --format json --fields n
+	err_is 'evs-project: --fields goes with --format table or csv'
+	for wrong in '' n, .n 'n,,last' 'lines['; do
+		ran 2 evs project a.evs show p --format csv --fields "$wrong"
+		err_has '--fields: no field at'
+	done
+	ran 2 evs project a.evs list --fields n
+	err_is "evs-project: option '--fields' goes with show, not with list"
+}
+
 @test "show is a table on a terminal, and --format chooses" {
 	few
 	quiet evs project a.evs run acc --fold account.fold
@@ -1060,7 +1092,7 @@ keys() {
 	quiet evs append a.evs <<<'{"eventType":"noted"}'
 	quiet evs project a.evs run b --fold account.fold
 	ran 0 evs project a.evs status
-	is "$(jq -c '[.name,.position,.lag,.status]' <<<"$output")" $'["a",8,1,"progressing"]\n["b",9,0,"done"]'
+	is "$(jq -c '[.name,.position,.lag,.status]' <<<"$output")" $'["a",8,1,"idle"]\n["b",9,0,"done"]'
 	ran 0 evs project a.evs status b
 	is "$(jq -c '[.name,.lagSeconds]' <<<"$output")" '["b",0]'
 	sleep 1.1
@@ -1142,8 +1174,8 @@ keys() {
 		run acc --fold account.fold --sort n|option '--sort' goes with show, not with run
 		run acc --fold account.fold --format csv|option '--format' goes with show, list and status, not with run
 		drop acc --limit 3|option '--limit' goes with run and show, not with drop
-		list x|one operand too many: x; usage: evs project STORE list
-		show p a b|one operand too many: b; usage: evs project STORE show NAME [KEY]
+		list x|one operand too many: 'x'; usage: evs project STORE list
+		show p a b|one operand too many: 'b'; usage: evs project STORE show NAME [KEY]
 		skip acc|an operand is missing; usage: evs project STORE skip NAME POS
 		skip acc x|skip needs the position of an event, not 'x'
 		ran acc|the second operand is run, show, list, status, drop or skip, not 'ran'

@@ -170,7 +170,11 @@ on "*" when .data.owner != null { n += 1; last = .aggregateId }' >owner.fold
 	picks '[.key,.position,.state.balance]' '["a1",1,0] ["a2",2,0] ["a1",3,100.5] ["a1",4,100.5] ["a1",5,-19.5] ["a2",6,7] ["a1",7,30.5] ["a2",8,0] ["a2",9,null]' --history
 	picks '.position' '1 3 4' --key a1 --history --at 2026-05-02
 	picks '.position' '1 3 4 5' --key a1 --history --at-revision 4
-	replay --key nobody --history
+	ran 1 evs replay a.evs --fold account.fold --key nobody --history
+	out_is ''
+	err_is "evs-replay: a.evs: no event counts for 'nobody'"
+	# A choice of events that leaves none is no failure.
+	replay --history --from 10
 	out_is ''
 	# Events before the first that the fold has a rule for count in a history of one stream, and make no state.
 	echo '{"eventType":"note.added","aggregateId":"n","timestamp":"2026-01-01T00:00:00Z"}' | evs append a.evs

@@ -175,7 +175,7 @@ exit 3"
 	times 1 '["pots",0]'
 	out_has $'--sort -spent\n{"key":"ada","state":{"bought":4,"spent":76.44,"products":["pots","cups"],"best":true}}\n$'
 	out_has $'["gil",1]\n["ada",4]\n'
-	times 1 '["progressing",2]'
+	times 1 '["idle",2]'
 	times 1 '{"bought":2,"spent":16.54,"products":["cups"],"best":false}'
 	times 1 '{"bought":7,"spent":57.89,"products":["cups"],"best":false}'
 	out_has $'{"key":"29.95","state":{"sold":3}}\n{"key":"8.27","state":{"sold":15}}'
@@ -261,7 +261,7 @@ order.placed\n  payment.made\n  item.picked\n    item.broken\n      refund.made\
 	out_has $'["bank","idle",15,0]\n["mail","progressing",15,1]\n'
 	out_has $'["bank","stuck",8,0]\n["mail","done",0,0]\n'
 	is "$(grep '^\["orders"' <<<"$output" | paste -sd,)" \
-		'["orders","done",0,false],["orders","progressing",15,false],["orders","stuck",3,false],["orders","done",0,false]'
+		'["orders","done",0,false],["orders","idle",15,false],["orders","stuck",3,false],["orders","done",0,false]'
 	times 2 'mail is progressing, 15 events behind'
 	out_has $'bank is stuck, 8 events behind\norders is stuck, 3 events behind\nexit 1\n'
 	# The five checks, and before the fourth mail, bank and the projection.
@@ -304,7 +304,7 @@ Breakpoint 1, if balance < 0
 	out_has 'evs-append: case.evs: 6 events appended, 3 lines put in the dead letters'
 	times 2 'the same'
 	is "$(grep -c '^{"aggregateId":"bob","timestamp":"2026-05-13T02:[13][0-9]:00+02:00","eventType"' <<<"$output")" 2
-	out_has $'2026-05-12T11:00:00+02:00  ada          safe.opened  vault    4000\n'
+	out_has $'2026-05-12T11:00:00+02:00  ada          safe.opened  vault        4000\n'
 	times 1 '["104 to 104","106 to 107","109 to 110"]'
 	out_has $'\n"no":104\n"no":109\n"no":110\n'
 	times 1 '["ada",{"opened":2,"sum":5500,"times":["2026-05-12T09:00:00Z","2026-05-13T07:00:00Z"]}]'

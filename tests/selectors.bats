@@ -251,3 +251,23 @@ table() {
 		--since 15m|needs a time
 	END
 }
+
+@test "--stream TYPE/ID is looked for as it stands, and a message says how to write it" {
+	evs append c.evs <<-'END'
+		{"eventType":"a","aggregateType":"Order","aggregateId":"7/8"}
+		{"eventType":"a","aggregateType":"Order","aggregateId":"a/b"}
+		{"eventType":"a","aggregateType":"a","aggregateId":"b"}
+	END
+	for command in cat stat 'consume g' 'replay --speed max'; do
+		set -- $command
+		ran 0 evs $1 c.evs ${@:2} --stream Order/7/8
+		err_is "evs-$1: c.evs: there is no stream 'Order/7/8'; a type and an ID are given apart: --aggregate-type 'Order' --stream '7/8'"
+	done
+	echo 'on "*" { n += 1 }' >f.fold
+	ran 0 evs project c.evs run p --fold f.fold --stream Order/7/8
+	err_has "--aggregate-type 'Order' --stream '7/8'"
+	# Nothing is said of streams that are there, or not there in any way.
+	positions 2 c.evs --stream a/b
+	positions '' c.evs --stream Order/9
+	positions '' c.evs --stream Order/7/8 --aggregate-type a
+}

@@ -86,6 +86,10 @@ taken() {
 	err_is ''
 	is "$(jq -c '[.key,.aggregateType]' <<<"$output" | sort -u)" "$(jq -c '[.aggregateId,.aggregateType]' in.ndjson | sort -u)"
 	is "$(wc -l <<<"$output")" "$(evs replay a.evs --fold sum.fold | wc -l)"
+	is "$(evs snapshot a.evs list --format csv | cut -d, -f1-6)" \
+		"$(printf 'key,aggregateType,position,revision,events,bytes\n'; jq -r '[.key,.aggregateType,.position,.revision,.events,.bytes]|@csv' <<<"$output" | tr -d '"')"
+	ran 0 on_terminal evs snapshot a.evs list
+	[[ ${output%%$'\n'*} == 'key   aggregateType  position '* ]] || fail 'no table'
 	ran 0 evs snapshot a.evs show --fold sum.fold long
 	err_is ''
 	is "$(jq -c .state <<<"$output")" "$(evs replay plain.evs --fold sum.fold --key long | jq -c .state)"
@@ -227,12 +231,12 @@ on "*" { n += 1; last = .position }' >type.fold
 		out_is ''
 		err_is "evs-snapshot: $message"
 	done <<-'END'
-		take|an option is missing: --fold; usage: evs snapshot STORE take --fold FILE
-		show long|an option is missing: --fold; usage: evs snapshot STORE show --fold FILE KEY
+		take|--fold is missing; usage: evs snapshot STORE take --fold FILE
+		show long|--fold is missing; usage: evs snapshot STORE show --fold FILE KEY
 		show --fold sum.fold|an operand is missing; usage: evs snapshot STORE show --fold FILE KEY
 		show --fold sum.fold long --key long|option '--key' goes with take, list, drop and prune, not with show
 		list --every 3|option '--every' goes with take, not with list
-		prune|an option is missing: --keep; usage: evs snapshot STORE prune --keep N
+		prune|--keep is missing; usage: evs snapshot STORE prune --keep N
 		drop --keep 3|option '--keep' goes with prune, not with drop
 	END
 	ran 1 evs snapshot no.evs list

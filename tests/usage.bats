@@ -167,13 +167,31 @@ TOOLS=$(sed -n 's/^TOOLS *:= //p' "$ROOT/Makefile")
 	err_has "option '--expect' needs a revision from 0, or exists, not '-1'"
 	ran 2 evs append a.evs --expect x
 	ran 2 evs append a.evs --after 3
-	err_has "--after belongs to --fail-if"
+	err_has "--after goes with --fail-if"
 	ran 2 evs append a.evs --fail-if x
-	err_has "the query is no JSON"
+	err_has "evs-append: --fail-if: the query is no JSON"
 	ran 2 evs cat a.evs --follow --reverse
 	err_has "--follow goes forwards"
-	# The last of an option that is no list counts.
-	shows '' a.evs --limit 1 --limit 0
+}
+
+@test "an option with a value is given once, unless it can be repeated" {
+	quiet evs append a.evs <<<'{"eventType":"a","tags":["x","y"]}'
+	while IFS='|' read -r arguments message; do
+		ran 2 evs $arguments
+		out_is ''
+		err_is "$message"
+	done <<-'END'
+		cat a.evs --stream A -s B|evs-cat: option '-s' is given twice; give it once
+		cat a.evs --since -1h --since=-2h|evs-cat: option '--since' is given twice; give it once
+		cat a.evs -n1 -n1|evs-cat: option '-n' is given twice; give it once
+		cat a.evs --format json --format data|evs-cat: option '--format' is given twice; give it once
+		append b.evs --expect 1 --expect 2|evs-append: option '--expect' is given twice; give it once
+		project a.evs run p --fold a --fold b|evs-project: option '--fold' is given twice; give it once
+		consume a.evs g --timeout 1s --timeout 2s -- cat|evs-consume: option '--timeout' is given twice; give it once
+		replay a.evs --diff 1 2 --diff 2 3|evs-replay: option '--diff' is given twice; give it once
+	END
+	[ ! -e b.evs ]
+	positions 1 a.evs -t b --type a --tag x --tag y --reverse --reverse --progress --no-progress
 }
 
 @test "evs without a tool, with an unknown one, or with one that is nearly one" {
@@ -239,7 +257,11 @@ TOOLS=$(sed -n 's/^TOOLS *:= //p' "$ROOT/Makefile")
 		evs evs.1
 		evs-cat evs-cat.1
 	END
-	# Somebody else's tool.
+	# Somebody else's tool, and none.
+	PATH=$PWD/bin:$PATH ran 2 evs help mine
+	err_is "evs: 'mine' is no evs tool; evs --help lists them"
+	printf '#!/bin/sh\n' >bin/evs-mine
+	chmod +x bin/evs-mine
 	PATH=$PWD/bin:$PATH ran 0 evs help mine
 	out_is 'man: -s 1 evs-mine'
 }

@@ -43,23 +43,28 @@ static bool write_file(const struct editor *p, const struct buf *text)
 		at += n > 0 ? (size_t)n : 0;
 	if (fd >= 0 && close(fd) == 0 && at == text->size)
 		return true;
-	message_print("cannot write %s: %s", p->file, strerror(errno));
+	message_print("cannot write '%s': %s", p->file, strerror(errno));
 	return false;
 }
 
+/* The editor that was chosen, or on a terminal vi; NULL: there is none, which was said. */
 static const char *find_editor(void)
 {
 	const char *editor = getenv("VISUAL");
 
 	if (editor == NULL || editor[0] == '\0')
 		editor = getenv("EDITOR");
-	return editor == NULL || editor[0] == '\0' ? "vi" : editor;
+	if (editor != NULL && editor[0] != '\0')
+		return editor;
+	if (isatty(STDIN_FILENO) && isatty(STDOUT_FILENO))
+		return "vi";
+	message_print("there is no terminal to edit on; have VISUAL or EDITOR name an editor that needs none");
+	return NULL;
 }
 
 /* The editor may have arguments of its own: the shell reads it. */
-static bool run_editor(const struct editor *p)
+static bool run_editor(const struct editor *p, const char *editor)
 {
-	const char *editor = find_editor();
 	struct buf script = {0};
 	char how[CHILD_HOW];
 	char *argv[] = {(char *)(uintptr_t)"sh", (char *)(uintptr_t)"-c", NULL, (char *)(uintptr_t)"editor", (char *)(uintptr_t)p->file, NULL};
@@ -107,7 +112,9 @@ static int read_file(const struct editor *e, struct buf *text)
 
 int editor_edit(struct editor *e, struct buf *text, const char *name)
 {
-	if (!make_folder(e, name) || !write_file(e, text) || !run_editor(e))
+	const char *editor = find_editor();
+
+	if (editor == NULL || !make_folder(e, name) || !write_file(e, text) || !run_editor(e, editor))
 		return STATUS_FAILED;
 	return read_file(e, text);
 }

@@ -196,19 +196,20 @@ static bool add_row(struct event_table *t, const char *line, size_t size)
 static void put_cell(struct event_table *t, size_t i, const char *text, size_t size, unsigned *used)
 {
 	const struct column *column = &t->columns[i];
-	unsigned width = column->shown;
+	bool numbers = column->numbers && !column->stream;
+	unsigned room;
 
 	if (i + 1 < t->n_columns) {
-		text_cell(output_buf(), text, size, width, column->numbers && !column->stream ? TEXT_RIGHT : TEXT_LEFT);
+		text_cell(output_buf(), text, size, column->shown, numbers ? TEXT_RIGHT : TEXT_LEFT);
 		buf_text(output_buf(), "  ");
-		*used += width + 2;
+		*used += column->shown + 2;
 		return;
 	}
-	if (t->terminal == 0)
-		width = 0;
+	room = t->terminal == 0 ? 0 : t->terminal > *used + CELL_MIN ? t->terminal - *used : CELL_MIN;
+	if (numbers && size > 0 && (room == 0 || column->shown <= room))
+		text_cell(output_buf(), text, size, column->shown, TEXT_RIGHT);
 	else
-		width = t->terminal > *used + CELL_MIN ? t->terminal - *used : CELL_MIN;
-	text_cell(output_buf(), text, size, width, TEXT_LAST);
+		text_cell(output_buf(), text, size, room, TEXT_LAST);
 	buf_byte(output_buf(), '\n');
 }
 

@@ -12,6 +12,7 @@
 #include "base/spawn.h"
 #include "common/child.h"
 #include "common/message.h"
+#include "common/progress.h"
 
 #define PIPE_FILL 65536            /* bytes that a new pipe takes without anybody reading */
 #define PIPE_LARGE (1 << 20)
@@ -247,6 +248,7 @@ static bool take_error(struct handler *h)
 
 	if (n > 0) {
 		keep_tail(h, text, (size_t)n);
+		progress_clear();
 		for (ssize_t at = 0; at < n; at += put)
 			if ((put = write(STDERR_FILENO, text + at, (size_t)(n - at))) <= 0)
 				break;

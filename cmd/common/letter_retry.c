@@ -12,6 +12,7 @@
 #include "common/letters.h"
 #include "common/message.h"
 #include "common/output.h"
+#include "common/progress.h"
 #include "common/signals.h"
 
 int retry_begin(struct retry *r, struct evs_error *err)
@@ -25,6 +26,7 @@ int retry_begin(struct retry *r, struct evs_error *err)
 
 void retry_end(struct retry *r)
 {
+	progress_clear();
 	handler_kill(&r->handler, SIGKILL);
 	handler_release(&r->handler);
 	handlers_end();
@@ -283,6 +285,7 @@ int retry_letter(struct retry *r, const struct evs_letter *l, struct evs_error *
 
 	if (work_stopping(&r->job))
 		return error_set(err, EVS_INTERRUPTED, 0, "interrupted");
+	progress_show(r->tried++, 0);
 	if (l->kind == EVS_LETTER_LINE)
 		return retry_line(r, l, err);
 	if (l->kind == EVS_LETTER_DAMAGED) {

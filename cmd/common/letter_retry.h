@@ -16,6 +16,7 @@ struct retry {
 	struct job job;              /* store and path are the caller's */
 	char *const *command;        /* in place of the group's; NULL: that */
 	struct evs_note note;        /* without the command */
+	uint64_t tried;
 	uint64_t stayed;             /* letters that failed again, or wait for one that did */
 	bool missing;                /* one that was named is not there */
 	struct handler handler;

@@ -46,13 +46,22 @@ static bool is_between(const struct evs_letter *l, const char *since, const char
 	return until == NULL || !moment_parse_option(until, now, true, &ns) || l->recorded_us <= ns / 1000;
 }
 
+/* Whether the reason contains a text, or what the handler of the newest try wrote to standard error. */
+static bool says(const struct evs_letter *l, const char *text)
+{
+	const struct evs_try *t = l->n_tries == 0 ? NULL : &l->tries[l->n_tries - 1];
+	size_t size = strlen(text);
+
+	return memmem(l->reason, l->reason_size, text, size) != NULL || (t != NULL && memmem(t->output, t->output_size, text, size) != NULL);
+}
+
 bool letter_matches(struct evs_store *store, const struct letter_filter *f, const struct evs_letter *l)
 {
 	if ((f->kind >= 0 && f->kind + 1 != (int)l->kind) ||
 	    (f->group != NULL && (l->kind != EVS_LETTER_EVENT || !is(f->group, l->owner, l->owner_size))) ||
 	    (f->projection != NULL && (l->kind != EVS_LETTER_FOLD || !is(f->projection, l->owner, l->owner_size))))
 		return false;
-	if (f->error != NULL && memmem(l->reason, l->reason_size, f->error, strlen(f->error)) == NULL)
+	if (f->error != NULL && !says(l, f->error))
 		return false;
 	return is_between(l, f->since, f->until) && (f->type == NULL || has_type(store, l, f->type));
 }
@@ -160,6 +169,20 @@ static void put_short(struct buf *out, struct evs_store *store, const struct evs
 	put_text(out, "reason", l->reason, l->reason_size);
 }
 
+/* The last line that the handler of the newest try wrote to standard error. */
+static void put_last_line(struct buf *out, const struct evs_letter *l)
+{
+	const struct evs_try *t = l->n_tries == 0 ? NULL : &l->tries[l->n_tries - 1];
+	size_t end = t == NULL ? 0 : t->output_size, begin;
+
+	while (end > 0 && strchr(" \t\r\n", t->output[end - 1]) != NULL)
+		end--;
+	for (begin = end; begin > 0 && t->output[begin - 1] != '\n'; begin--)
+		;
+	if (end > 0)
+		put_text(out, "stderr", t->output + begin, end - begin);
+}
+
 static void put_how(struct buf *out, const struct evs_try *t)
 {
 	if (t->signal != 0)
@@ -229,7 +252,9 @@ static void put_rest(struct buf *out, struct evs_store *store, const struct evs_
 void letter_put(struct buf *out, struct evs_store *store, const struct evs_letter *l, bool all)
 {
 	put_short(out, store, l);
-	if (all && l->kind != EVS_LETTER_DAMAGED)
+	if (!all)
+		put_last_line(out, l);
+	else if (l->kind != EVS_LETTER_DAMAGED)
 		put_rest(out, store, l);
 	buf_text(out, "}\n");
 }

@@ -12,7 +12,7 @@ struct letter_filter {
 	int kind;                   /* the place in LETTER_KINDS; -1: any */
 	const char *group, *projection;
 	const char *type;           /* a pattern of the event's type */
-	const char *error;          /* what the reason contains */
+	const char *error;          /* what the reason contains, or the last try's standard error */
 	const char *since, *until;  /* when they became dead letters; times of moment_parse_option */
 };
 

@@ -19,7 +19,7 @@ const char *message_meaning(int status)
 		[STATUS_FAILED] = "failed",
 		[STATUS_USAGE] = "wrong usage",
 		[STATUS_CONFLICT] = "conflict",
-		[STATUS_REJECTED] = "went on, but rejected some events",
+		[STATUS_REJECTED] = "went on, but some events were rejected or are dead letters",
 		[STATUS_DAMAGED] = "the store is damaged",
 		[STATUS_TIMED_OUT] = "timed out",
 	};
@@ -129,23 +129,26 @@ static int exit_status(int status)
 	}
 }
 
-int message_failure(const char *subject, const struct evs_error *err)
+int message_at(const char *place, const struct evs_error *err)
 {
 	if (err->status != EVS_INTERRUPTED)
-		put(subject, err->message, strlen(err->message), true);
+		put(place, err->message, strlen(err->message), true);
 	return exit_status(err->status);
+}
+
+int message_failure(const char *subject, const struct evs_error *err)
+{
+	return message_at(err->status == EVS_USAGE ? NULL : subject, err);
+}
+
+int message_refusal(const char *subject, const struct evs_error *err)
+{
+	int status = message_failure(subject, err);
+
+	return err->status == EVS_END ? STATUS_FAILED : status;
 }
 
 int message_text(const struct evs_error *err)
 {
-	if (err->status != EVS_INTERRUPTED)
-		put(NULL, err->message, strlen(err->message), true);
-	return exit_status(err->status);
-}
-
-int message_refusal(const char *store, const struct evs_error *err)
-{
-	int status = err->status == EVS_USAGE ? message_text(err) : message_failure(store, err);
-
-	return err->status == EVS_END ? STATUS_FAILED : status;
+	return message_at(NULL, err);
 }

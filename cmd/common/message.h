@@ -31,18 +31,18 @@ void message_print(const char *format, ...) __attribute__((format(printf, 1, 2))
 int message_usage(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
 /*
- * Print what the library says about subject (a file). Returns the exit status that belongs to it. A stop that
- * was asked for, by a signal or by a closed output, is silent.
+ * Print what the library says about subject (a file); what is wrong with options and folds is not about it. Returns the exit
+ * status that belongs to it. A stop that was asked for, by a signal or by a closed output, is silent.
  */
 int message_failure(const char *subject, const struct evs_error *err);
 
+/* The same where it is a place in a file of commands: "script:3". */
+int message_at(const char *place, const struct evs_error *err);
+
+/* message_failure where that something is not there (EVS_END) is a failure. */
+int message_refusal(const char *subject, const struct evs_error *err);
+
 /* Print a message of the library that names its own subject. Returns the exit status as message_failure. */
 int message_text(const struct evs_error *err);
-
-/*
- * Print what the library says about an operation on a store: what is wrong with options and folds is not about the store.
- * Returns the exit status as message_failure; that something is not there (EVS_END) is a failure.
- */
-int message_refusal(const char *store, const struct evs_error *err);
 
 #endif

@@ -216,11 +216,16 @@ static bool take_pair(struct parse *p, const struct met *met, const char *attach
 /* Take an option with its value: `attached` to it, or the next argument. */
 static bool take(struct parse *p, const struct met *met, const char *attached)
 {
+	bool again = p->given[met->number];
+
 	p->given[met->number] = true;
 	if (met->option->argument == NULL && attached != NULL)
 		return end(p, message_usage("option '%s' takes no value", met->shown));
 	if (met->option->argument == NULL)
 		return set_flag(p, met);
+	/* Whoever gives two may want both, and would not learn that one was dropped. */
+	if (again && met->option->kind != OPTION_LIST)
+		return end(p, message_usage("option '%s' is given twice; give it once", met->shown));
 	if (met->option->kind == OPTION_PAIR)
 		return take_pair(p, met, attached);
 	if (attached == NULL && p->next == p->argc)

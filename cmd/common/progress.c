@@ -27,6 +27,11 @@ void progress_begin(int mode)
 	progress.next = progress.begun + FIRST_NS;
 }
 
+void progress_keep_lines(void)
+{
+	progress.terminal = false;
+}
+
 /* A count, its unit and its rate. */
 static void put_part(struct buf *line, void (*put)(struct buf *, uint64_t), uint64_t n, const char *unit, int64_t ns)
 {

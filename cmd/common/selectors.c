@@ -1,6 +1,7 @@
 #include "common/selectors.h"
 
 #include <limits.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "common/message.h"
@@ -51,6 +52,34 @@ bool selectors_finish(struct selectors *s)
 	s->selector.shard = (unsigned)part;
 	s->selector.shards = (unsigned)whole;
 	return true;
+}
+
+/* Whether a stream has an event. */
+static bool is_there(struct evs_store *store, const char *type, const char *id)
+{
+	const struct evs_selector newest = {.stream = id, .aggregate_type = type, .has_last = true, .last = 1};
+	struct evs_read *r = NULL;
+	struct evs_event event;
+	int status = evs_read_new(store, &newest, &r, NULL);
+
+	if (status == EVS_OK)
+		status = evs_read_next(r, &event, NULL);
+	evs_read_free(r);
+	return status == EVS_OK || status == EVS_AMBIGUOUS;
+}
+
+void selectors_advise(const struct selectors *s, struct evs_store *store, const char *path)
+{
+	const char *name = s->selector.stream, *slash = name == NULL ? NULL : strchr(name, '/');
+	char *type;
+
+	if (slash == NULL || s->selector.aggregate_type != NULL || is_there(store, NULL, name))
+		return;
+	type = strndup(name, (size_t)(slash - name));
+	if (type != NULL && is_there(store, type, slash + 1))
+		message_print("%s: there is no stream '%s'; a type and an ID are given apart: --aggregate-type '%s' --stream '%s'", path, name, type,
+		              slash + 1);
+	free(type);
 }
 
 bool selectors_any(const struct selectors *s)

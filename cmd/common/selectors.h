@@ -18,6 +18,9 @@ extern const struct option selectors_table[];
 /* Complete the selector after the parse. False, with the reason said, when the options make no sense. */
 bool selectors_finish(struct selectors *s);
 
+/* Where --stream is a TYPE/ID that is no stream, but one whose type and id they are is there: say how to write it. */
+void selectors_advise(const struct selectors *s, struct evs_store *store, const char *path);
+
 /* Whether any selector was given. */
 bool selectors_any(const struct selectors *s);
 

@@ -7,11 +7,14 @@
 #include "common/output.h"
 #include "common/pick.h"
 
+#define ROWS_HELD (64u << 10) /* bytes of lines */
+
 struct sheet {
 	int format;
 	struct sheet_columns columns; /* of CSV */
 	struct event_table *table;
 	bool titled; /* the titles are written */
+	struct buf rows; /* of the table, not yet written: its columns are to fit many of them */
 	struct buf cell;
 };
 
@@ -55,6 +58,60 @@ bool sheet_add(struct sheet_columns *columns, const char *title, const char *in,
 	}
 	columns->list[columns->n++] = column;
 	return true;
+}
+
+/* Have a path begin in the object under `in`. */
+static bool lead_in(struct path *path, const char *in)
+{
+	struct path_step *steps = reallocarray(path->steps, path->n + 1, sizeof *steps);
+	char *key = strdup(in);
+
+	if (steps != NULL)
+		path->steps = steps;
+	if (steps == NULL || key == NULL) {
+		free(key);
+		return false;
+	}
+	memmove(steps + 1, steps, path->n++ * sizeof *steps);
+	steps[0] = (struct path_step){.key = key, .size = strlen(in)};
+	return true;
+}
+
+/* Add the column of the first path of text, which has a point in front; *size: of the path, without it. */
+static int add_field(struct sheet_columns *columns, const char *in, const char *text, size_t *size, struct evs_error *err)
+{
+	struct event_table_column column = {0};
+	const char *rest;
+
+	if (!path_parse(&column.path, text, ",", &rest) || column.path.n == 0)
+		return error_set(err, EVS_USAGE, 0, "--fields: no field at '%s'; write balance,lines.X1.qty", text + 1);
+	*size = (size_t)(rest - text) - 1;
+	column.title = strndup(text + 1, *size);
+	if (column.title == NULL || !lead_in(&column.path, in) ||
+	    !array_grow(&columns->list, &columns->cap, columns->n, sizeof *columns->list)) {
+		path_free(&column.path);
+		free(column.title);
+		return error_nomem(err);
+	}
+	columns->list[columns->n++] = column;
+	return EVS_OK;
+}
+
+int sheet_add_fields(struct sheet_columns *columns, const char *in, const char *fields, struct evs_error *err)
+{
+	struct buf text = {0};
+	size_t size = 0;
+	int status = EVS_OK;
+
+	for (const char *p = fields; p != NULL && status == EVS_OK;) {
+		text.size = 0;
+		buf_printf(&text, ".%s", p);
+		buf_byte(&text, '\0');
+		status = text.failed ? error_nomem(err) : add_field(columns, in, (const char *)text.data, &size, err);
+		p = status == EVS_OK && p[size] == ',' ? p + size + 1 : NULL;
+	}
+	buf_free(&text);
+	return status;
 }
 
 void sheet_release(struct sheet_columns *columns)
@@ -174,14 +231,27 @@ static int write_csv(struct sheet *s, const char *lines, size_t size)
 	return failed != 0 ? failed : output_flush();
 }
 
+/* ---- a table ---- */
+
+static int write_rows(struct sheet *s)
+{
+	int failed = event_table_write(s->table, s->rows.data, s->rows.size);
+
+	output_buf()->failed |= s->rows.failed;
+	s->rows.size = 0;
+	return failed;
+}
+
 /* ---- all of them ---- */
 
 int sheet_write(void *sheet, const void *lines, size_t size)
 {
 	struct sheet *s = sheet;
 
-	if (s->format == SHEET_TABLE)
-		return event_table_write(s->table, lines, size);
+	if (s->format == SHEET_TABLE) {
+		buf_put(&s->rows, lines, size);
+		return s->rows.size < ROWS_HELD ? 0 : write_rows(s);
+	}
 	return s->format == SHEET_CSV ? write_csv(s, lines, size) : output_write(lines, size);
 }
 
@@ -190,7 +260,7 @@ void sheet_finish(struct sheet *s)
 	if (s->format == SHEET_CSV)
 		put_titles(s);
 	if (s->format == SHEET_TABLE)
-		event_table_write(s->table, NULL, 0);
+		write_rows(s);
 }
 
 void sheet_free(struct sheet *s)
@@ -198,6 +268,7 @@ void sheet_free(struct sheet *s)
 	if (s == NULL)
 		return;
 	event_table_free(s->table);
+	buf_free(&s->rows);
 	sheet_release(&s->columns);
 	buf_free(&s->cell);
 	free(s);

@@ -18,6 +18,10 @@ struct sheet_columns {
 
 /* Add the column of a member of the line's object, or of the object under `in` in it; title: NULL, the member's name. */
 bool sheet_add(struct sheet_columns *columns, const char *title, const char *in, const char *member, size_t size);
+
+/* Add a column for each of `a,b.c`, paths in the object under `in`, which are the titles. EVS_OK, EVS_USAGE, EVS_NOMEM. */
+int sheet_add_fields(struct sheet_columns *columns, const char *in, const char *fields, struct evs_error *err);
+
 void sheet_release(struct sheet_columns *columns);
 
 struct sheet;

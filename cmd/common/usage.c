@@ -83,9 +83,9 @@ void usage_line(const struct tool *tool, struct buf *out)
 {
 	buf_printf(out, "evs %s ", tool->name);
 	if (tool->verbs != NULL) {
-		buf_text(out, "STORE ");
+		buf_text(out, tool->least == 1 ? "STORE [" : "STORE ");
 		verbs_names(out, tool, "|");
-		buf_byte(out, ' ');
+		buf_text(out, tool->least == 1 ? "] " : " ");
 	}
 	buf_text(out, tool->usage);
 }

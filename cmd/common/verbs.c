@@ -49,15 +49,15 @@ void verbs_refuse(const struct tool *tool, const struct verb *verb, const struct
 	buf_free(&names);
 }
 
-/* Say what is wrong with how a verb is used, in two parts. */
-static void say_usage(const struct tool *tool, const struct verb *v, const char *what, const char *rest)
+/* Say what is wrong with how a verb is used, in three parts. */
+static void say_usage(const struct tool *tool, const struct verb *v, const char *lead, const char *what, const char *rest)
 {
-	message_usage("%s%s; usage: evs %s STORE %s%s%s", what, rest, tool->name, v->name, v->usage[0] == '\0' ? "" : " ", v->usage);
+	message_usage("%s%s%s; usage: evs %s STORE %s%s%s", lead, what, rest, tool->name, v->name, v->usage[0] == '\0' ? "" : " ", v->usage);
 }
 
 void verbs_miss(const struct tool *tool, const struct verb *verb)
 {
-	say_usage(tool, verb, "an option is missing: --", verb->needs);
+	say_usage(tool, verb, "--", verb->needs, " is missing");
 }
 
 /* ---- operands ---- */
@@ -103,9 +103,9 @@ bool verbs_find(const struct tool *tool, struct operands *operands)
 		operands->command = operands->rest + operands->n_rest;
 	}
 	if (operands->n_rest < v->least)
-		say_usage(tool, v, "an operand is missing", "");
+		say_usage(tool, v, "an operand is missing", "", "");
 	else if (operands->n_rest > v->most)
-		say_usage(tool, v, "one operand too many: ", operands->rest[v->most]);
+		say_usage(tool, v, "one operand too many: '", operands->rest[v->most], "'");
 	return operands->n_rest >= v->least && operands->n_rest <= v->most;
 }
 

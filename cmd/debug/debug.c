@@ -100,7 +100,7 @@ static int run_script(struct debug *d, struct script *s, int progress)
 		buf_printf(&subject, "%s:%" PRIu64, s->name, s->line);
 		buf_byte(&subject, '\0');
 		err.status = err.status == 0 ? status : err.status;
-		exit_status = message_failure(subject.failed ? s->name : (const char *)subject.data, &err);
+		exit_status = message_at(subject.failed ? s->name : (const char *)subject.data, &err);
 		if (err.status != EVS_INTERRUPTED && err.status != EVS_CORRUPT)
 			exit_status = STATUS_FAILED;
 	}

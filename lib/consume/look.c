@@ -232,9 +232,15 @@ int evs_group_reset(struct evs_store *store, const char *name, uint64_t position
 	struct kv_txn *txn;
 	struct member m;
 	struct group g;
+	uint64_t last;
 	bool made;
-	int status = begin_change(store, name, &made, &txn, &g, &m, err);
+	int status = evs_last_position(store, &last, err);
 
+	if (status == EVS_OK && position > last)
+		status = error_set(err, EVS_USAGE, 0, "there is no event at position %llu for group '%s' to go on behind, the newest has %llu",
+		                   (unsigned long long)position, name, (unsigned long long)last);
+	if (status == EVS_OK)
+		status = begin_change(store, name, &made, &txn, &g, &m, err);
 	if (status != EVS_OK)
 		return status;
 	*before = made ? UINT64_MAX : group_position(&g);

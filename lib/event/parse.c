@@ -23,6 +23,8 @@ enum {
 	ENVELOPE_ROOM = 4096,     /* what filled-in fields and headers can take, tags apart */
 };
 
+#define TIME_EXAMPLE "2026-05-14T10:30:00Z" /* for messages */
+
 /* succ: the number that came after a number last time. Keys come in the order of the last event nearly always. */
 struct parser {
 	const struct names *names;
@@ -316,7 +318,7 @@ static int check_text(struct build *b, unsigned field, const char *text, size_t 
 		                 ID_BYTES_MAX);
 	if (field == NAME_TIMESTAMP && !moment_parse(text, size, &b->info->moment))
 		return error_set(b->err, EVS_BAD_EVENT, 0,
-		                 "field 'timestamp' is no RFC 3339 time such as 2026-05-14T10:30:00Z: '%.*s'",
+		                 "field 'timestamp' is no RFC 3339 time such as " TIME_EXAMPLE ": '%.*s'",
 		                 size > 64 ? 64 : (int)size, text);
 	return EVS_OK;
 }
@@ -379,7 +381,7 @@ static int check_field(struct build *b, unsigned field, yyjson_val *v)
 		return EVS_OK;
 	default:
 		if (!yyjson_is_str(v))
-			return wrong_type(b, text_fields[field].name, "a string", v);
+			return wrong_type(b, text_fields[field].name, field == NAME_TIMESTAMP ? "an RFC 3339 string such as " TIME_EXAMPLE : "a string", v);
 		return check_text(b, field, yyjson_get_str(v), yyjson_get_len(v));
 	}
 }
@@ -718,6 +720,16 @@ static yyjson_val *follow(yyjson_val *v, const struct path *path)
 	return v;
 }
 
+/* Say at which path of the line it is that something is wrong. */
+static void name_path(const char *lead, const struct path *path, struct evs_error *err)
+{
+	struct buf text = {0};
+
+	path_put(&text, path);
+	error_prefix(err, "%s %.*s: ", lead, (int)text.size, (const char *)text.data);
+	buf_free(&text);
+}
+
 static int put_mapped(struct build *b, yyjson_val *root)
 {
 	const struct parse_rules *rules = b->parser->rules;
@@ -734,6 +746,8 @@ static int put_mapped(struct build *b, yyjson_val *root)
 			status = put_digits(b, field, v);
 		else
 			status = put_envelope(b, field, v);
+		if (status == EVS_BAD_EVENT)
+			name_path("at", &rules->map[field], b->err);
 	}
 	if (status == EVS_OK && rules->map[NAME_DATA].steps == NULL)
 		status = put_envelope(b, NAME_DATA, root);
@@ -823,6 +837,18 @@ static int too_long(struct evs_error *err)
 	return error_set(err, EVS_BAD_EVENT, 0, "the line is longer than 16 MiB");
 }
 
+/* The event has no eventType. */
+static int without_type(const struct parse_rules *rules, struct evs_error *err)
+{
+	const struct path *path = &rules->map[NAME_EVENT_TYPE];
+	int status = error_set(err, EVS_BAD_EVENT, 0, "field 'eventType' is missing; every event needs one%s%s",
+	                       rules->typed_by == NULL ? "" : ", or give ", rules->typed_by == NULL ? "" : rules->typed_by);
+
+	if (path->n > 0)
+		name_path("nothing at", path, err);
+	return status;
+}
+
 int parse_line(struct parser *p, const char *line, size_t size, struct buf *out, struct parsed *info, struct evs_error *err)
 {
 	struct build b = {.parser = p, .info = info, .err = err};
@@ -872,8 +898,7 @@ int parse_line(struct parser *p, const char *line, size_t size, struct buf *out,
 	if (status == EVS_OK)
 		status = put_fills(&b);
 	if (status == EVS_OK && !(b.present & 1u << NAME_EVENT_TYPE))
-		status = error_set(err, EVS_BAD_EVENT, 0, "field 'eventType' is missing; every event needs one%s%s",
-		                   rules->typed_by == NULL ? "" : ", or give ", rules->typed_by == NULL ? "" : rules->typed_by);
+		status = without_type(rules, err);
 	if (status == EVS_OK)
 		status = put_made(&b, start, header);
 	if (status == EVS_OK && (size_t)(b.o - start) > PARSE_PACKED_MAX)

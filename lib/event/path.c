@@ -1,5 +1,6 @@
 #include "event/path.h"
 
+#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -148,4 +149,17 @@ void path_put_key(struct buf *out, const char *key, size_t size)
 	buf_byte(out, '[');
 	render_string(out, (const uint8_t *)key, size);
 	buf_byte(out, ']');
+}
+
+void path_put(struct buf *out, const struct path *path)
+{
+	buf_byte(out, '.');
+	for (size_t i = 0; i < path->n; i++) {
+		const struct path_step *s = &path->steps[i];
+
+		if (s->key != NULL)
+			path_put_key(out, s->key, s->size);
+		else
+			buf_printf(out, "[%" PRId64 "]", s->index);
+	}
 }

@@ -31,4 +31,7 @@ void path_free(struct path *path);
 /* Put a key behind a path in the making, which is empty, a point, or a path: name, .name, or ["a b"] where it is no name. */
 void path_put_key(struct buf *out, const char *key, size_t size);
 
+/* Put a path as path_parse reads it behind out, which is empty. */
+void path_put(struct buf *out, const struct path *path);
+
 #endif

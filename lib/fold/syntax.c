@@ -6,6 +6,7 @@
 
 #include "base/error.h"
 #include "base/nearest.h"
+#include "event/name.h"
 #include "fold/expr.h"
 #include "fold/functions.h"
 
@@ -284,11 +285,21 @@ static int stray_name(struct syntax *s, const struct token *name, struct evs_err
 	return EVS_OK;
 }
 
+/* Whether it is the name of a field of the envelope. */
+static bool in_envelope(const struct token *name)
+{
+	for (enum name_fixed i = 0; i <= NAME_RECORDED_AT; i++)
+		if (strlen(name_fixed_text(i)) == name->size && memcmp(name_fixed_text(i), name->text, name->size) == 0)
+			return true;
+	return false;
+}
+
 /* A name: a word of the language, a call, or a field of the state. */
 static int name_primary(struct syntax *s, uint32_t *node, struct evs_error *err)
 {
 	struct token name = s->lex.token;
 	struct value constant = value_null();
+	int shown = name.size > 60 ? 60 : (int)name.size;
 
 	if (lex_is_name(&s->lex, "event") && !(s->scope & EXPR_EVENT))
 		return lex_fail(&s->lex, name.text, err, "there is no event here, only a state");
@@ -304,8 +315,8 @@ static int name_primary(struct syntax *s, uint32_t *node, struct evs_error *err)
 		return call(s, &name, node, err);
 	TRY(stray_name(s, &name, err));
 	if (!(s->scope & EXPR_STATE))
-		return lex_fail(&s->lex, name.text, err, "a bare name is a field of a state, and there is none here; a field of the event is .%.*s",
-		                name.size > 60 ? 60 : (int)name.size, name.text);
+		return lex_fail(&s->lex, name.text, err, "a bare name is a field of a state, and there is none here; a field of the event is .%.*s%s%.*s",
+		                shown, name.text, in_envelope(&name) ? "" : " or .data.", in_envelope(&name) ? 0 : shown, name.text);
 	TRY(check_field(s, name.text, name.size, name.text, err));
 	s->uses_state = true;
 	TRY(text_node(s, name.text, name.size, name.text, node, err));

@@ -63,14 +63,17 @@ static int show_history(struct replay *r, struct evs_error *err)
 {
 	const struct walk_state *s;
 	struct walk *w = NULL;
+	bool any = false;
 	int status;
 
 	r->walk_options.every_event = true;
 	status = walk_open(r->store, &r->walk_options, &w, err);
-	while (status == EVS_OK && (status = tell_next(r, w, err)) == EVS_OK)
+	for (; status == EVS_OK && (status = tell_next(r, w, err)) == EVS_OK; any = true)
 		for (size_t i = 0; status == EVS_OK && (s = walk_touched(w, i)) != NULL; i++)
 			status = put_step(r, w, s, err);
 	walk_close(w);
+	if (status == EVS_END && !any && r->walk_options.key != NULL)
+		return error_set(err, EVS_END, 0, "no event counts for '%.100s'", r->walk_options.key);
 	return status == EVS_END ? EVS_OK : status;
 }
 

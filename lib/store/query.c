@@ -23,7 +23,7 @@ struct query {
 
 static int wrong(struct evs_error *err, const char *what)
 {
-	return error_set(err, EVS_USAGE, 0, "the query %s; it looks like [{\"types\":[\"order.placed\"],\"tags\":[\"order:1\"]}]", what);
+	return error_set(err, EVS_USAGE, 0, "--fail-if: the query %s; it looks like [{\"types\":[\"order.placed\"],\"tags\":[\"order:1\"]}]", what);
 }
 
 /* An array of strings. */
@@ -103,7 +103,7 @@ int query_parse(const char *text, struct query **out, struct evs_error *err)
 		return error_nomem(err);
 	status = parse_value(text, strlen(text), &q->packed, err);
 	if (status == EVS_BAD_EVENT) {
-		error_prefix(err, "the query is no JSON: ");
+		error_prefix(err, "--fail-if: the query is no JSON: ");
 		status = EVS_USAGE;
 		if (err != NULL)
 			err->status = EVS_USAGE;
