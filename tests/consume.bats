@@ -32,6 +32,30 @@ letters() {
 	is "$(of other '[.position,.lag,.handled,.status]')" '[6,0,6,"done"]'
 }
 
+@test "without a command what was printed as a whole is done with, whatever becomes of the output" {
+	orders 6000
+	# A pipe takes 64 KiB; the line at its end is not whole.
+	evs consume a.evs g | head -1 >out
+	is "$(jq .data out)" 1
+	local done=$(of g .position)
+	[ "$done" -gt 10 ] && [ "$done" -lt 6000 ] || fail "$done are done with"
+	consume 0 g --limit 1
+	is "$(jq .data <<<"$output")" $((done + 1))
+	# A file takes a megabyte, which is more than the store has.
+	(ulimit -f 1000 && evs consume a.evs f >full 2>err) && fail 'it said nothing of the full file'
+	is "$(cat err)" 'evs-consume: cannot write: File too large'
+	is "$(of f .position)" "$(wc -l <full)"
+}
+
+@test "without a command --follow ends when its reader has gone" {
+	orders 1
+	timeout -k 1 20 "$EVS_BIN/evs" consume a.evs g --follow 2>err | head -1 >out
+	is "${PIPESTATUS[0]}" 0
+	is "$(jq .data out)" 1
+	is "$(cat err)" ''
+	is "$(of g '[.position,.members]')" '[1,0]'
+}
+
 @test "a process an event: the event on standard input, and what it is about in the environment" {
 	orders 4
 	consume 0 g -- sh -c 'read -r line; echo "$line" >>got; echo "$EVS_EVENT_TYPE $EVS_EVENT_ID $EVS_POSITION $EVS_STREAM $EVS_AGGREGATE_TYPE $EVS_REVISION $EVS_ATTEMPT $EVS_GROUP"'
