@@ -179,6 +179,22 @@ letters() {
 	err_is 'h,,'
 }
 
+@test "what no variable can hold is left out of the environment, and the handler runs" {
+	local long=$(head -c 200000 /dev/zero | tr '\0' x) most=$(head -c 16384 /dev/zero | tr '\0' y)
+	printf '{"eventType":"a","source":"%s","correlationId":"%s","causationId":"c\\u0000d"}\n' "$most" "$long" >in
+	quiet evs append a.evs in
+	export EVS_CORRELATION_ID=outer EVS_CAUSATION_ID=outer
+	consume 0 g -- sh -c 'wc -c | tr -d " "; echo "${#EVS_SOURCE},${EVS_CORRELATION_ID-none},${EVS_CAUSATION_ID-none}"'
+	out_is "$(evs cat a.evs | wc -c | tr -d ' ')"$'\n16384,none,none'
+	# One byte more.
+	printf '{"eventType":"a","source":"%sy"}\n' "$most" | quiet evs append a.evs
+	consume 0 g -- sh -c 'echo "${EVS_SOURCE-none}"'
+	out_is none
+	# Each as long as may be, and the least of room for a command.
+	printf '{"eventType":"a","source":"%s","correlationId":"%s","causationId":"%s"}\n' "$most" "$most" "$most" | quiet evs append a.evs
+	(ulimit -s 256 && consume 0 g -- sh -c 'echo "${#EVS_SOURCE},${#EVS_CORRELATION_ID},${#EVS_CAUSATION_ID}"' && out_is 16384,16384,16384)
+}
+
 @test "--batch gives several events, and finds the one that makes it fail" {
 	orders 50
 	consume 4 g --batch 20 --max-retries 1 --initial-delay 10ms -- sh -c 'cat >in.$$; ! grep -q "\"data\":33," in.$$ && cat in.$$ >>done'
