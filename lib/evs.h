@@ -674,7 +674,8 @@ int evs_group_list(struct evs_store *store, const char *name, int (*each)(void *
 /*
  * Set a group to a position: the next event that it handles is the one behind it. What waits is forgotten, and a stop
  * lifted; dead letters stay. A group that is not there is made. *before: where it was, UINT64_MAX where it was not there.
- * dry_run: say that alone. EVS_OK; EVS_BUSY: it has members; EVS_FULL, EVS_IO, EVS_NOMEM, EVS_CORRUPT.
+ * dry_run: say that alone. EVS_OK; EVS_USAGE: the position is beyond the newest event; EVS_BUSY: it has members; EVS_FULL, EVS_IO,
+ * EVS_NOMEM, EVS_CORRUPT.
  */
 int evs_group_reset(struct evs_store *store, const char *name, uint64_t position, bool dry_run, uint64_t *before,
                     struct evs_error *err);

@@ -384,6 +384,14 @@ letters() {
 	ran 2 evs group a.evs reset g
 	ran 1 evs group a.evs show none
 	err_has "there is no group 'none'"
+	# A position that is not there yet would have events passed over.
+	for dry in '' --dry-run; do
+		ran 2 evs group a.evs reset h --to 6 $dry
+		err_is 'evs-group: there is no position 6: the newest event is at position 5; nothing was changed'
+		ran 2 evs group a.evs reset new --to 6 $dry
+	done
+	ran 1 evs group a.evs show new
+	ran 0 evs group a.evs reset h --to 5
 	# One that is not there is made, so a new one can begin anywhere.
 	ran 0 evs group a.evs reset late --to end --dry-run
 	out_is '{"group":"late","from":null,"to":5,"dryRun":true}'

@@ -182,10 +182,9 @@ int evs_group_list(struct evs_store *store, const char *name, int (*each)(void *
  * A group that nobody consumes, for a change. txn is the caller's where EVS_OK is returned; so is *m, which keeps others out.
  * made: NULL, or it is made where it is not there, and whether it was.
  */
-static int begin_change(struct evs_store *store, const char *name, bool *made, struct kv_txn **txn, struct group *g, struct member *m,
-                        struct evs_error *err)
+static int begin_change(struct evs_store *store, const char *name, bool *made, struct kv_txn **txn, struct store_state *state, struct group *g,
+                        struct member *m, struct evs_error *err)
 {
-	struct store_state state;
 	uint64_t pid = 0;
 	int status = group_check_name(name, err);
 
@@ -195,7 +194,7 @@ static int begin_change(struct evs_store *store, const char *name, bool *made, s
 	if (status == EVS_OK && !store->writable)
 		status = error_set(err, EVS_USAGE, 0, "the store is open for reading only");
 	if (status == EVS_OK)
-		status = store_begin(store, true, txn, &state, err);
+		status = store_begin(store, true, txn, state, err);
 	if (status == EVS_OK)
 		status = group_get(*txn, name, g, err);
 	if (made != NULL && (*made = status == EVS_END)) {
@@ -229,14 +228,20 @@ static int end_change(struct kv_txn *txn, struct group *g, struct member *m, int
 
 int evs_group_reset(struct evs_store *store, const char *name, uint64_t position, bool dry_run, uint64_t *before, struct evs_error *err)
 {
+	struct store_state state;
 	struct kv_txn *txn;
 	struct member m;
 	struct group g;
 	bool made;
-	int status = begin_change(store, name, &made, &txn, &g, &m, err);
+	int status = begin_change(store, name, &made, &txn, &state, &g, &m, err);
 
 	if (status != EVS_OK)
 		return status;
+	if (position > state.last_position) { /* what comes up to there would be passed over */
+		status = error_set(err, EVS_USAGE, 0, "there is no position %llu: the newest event is at position %llu; nothing was changed",
+		                   (unsigned long long)position, (unsigned long long)state.last_position);
+		return end_change(txn, &g, &m, status, err);
+	}
 	*before = made ? UINT64_MAX : group_position(&g);
 	if (dry_run) {
 		end_change(txn, &g, &m, EVS_END, err);
@@ -257,10 +262,11 @@ int evs_group_reset(struct evs_store *store, const char *name, uint64_t position
 
 int evs_group_drop(struct evs_store *store, const char *name, struct evs_error *err)
 {
+	struct store_state state;
 	struct kv_txn *txn;
 	struct member m;
 	struct group g;
-	int status = begin_change(store, name, NULL, &txn, &g, &m, err);
+	int status = begin_change(store, name, NULL, &txn, &state, &g, &m, err);
 
 	if (status != EVS_OK)
 		return status;
