@@ -533,7 +533,7 @@ enum evs_give_up {
 /* How a group is to be consumed. Borrowed until evs_consume_free. */
 struct evs_consume_options {
 	const char *group;         /* 1 to 200 bytes of UTF-8 without control characters; a new one begins at the first event */
-	const struct evs_selector *selector; /* which events; no limit, last or reverse; NULL: all */
+	const struct evs_selector *selector; /* which events; its limit is how many this member takes; no last or reverse; NULL: all */
 	bool follow;               /* go on with the events that come */
 	uint64_t in_hand;          /* how many events may be in hand at once, from 1 */
 	bool together;             /* also several of one stream: they are handled in the order in which they were given */
@@ -632,7 +632,10 @@ int evs_consume_wait(const struct evs_consume *c);
 int evs_consume_fd(const struct evs_consume *c);
 void evs_consume_changed(struct evs_consume *c);
 
-/* Whether all is done that there was to do when it began; with `follow` never. */
+/*
+ * Whether all is done that there was to do when it began, with `follow` never; or the limit is reached, and what was taken is
+ * through with its last try.
+ */
 bool evs_consume_over(const struct evs_consume *c);
 
 /* How many events this member has handled, had tried again, and given up; committed. */

@@ -77,6 +77,60 @@ letters() {
 	is "$(of g '[.position,.handled,.retried,.dead,.waiting,.deadLetters]')" '[7,6,2,1,0,1]'
 }
 
+@test "--limit: what was taken is carried through all its tries, and nothing else is taken" {
+	orders 7
+	retry='--max-retries 2 --initial-delay 20ms'
+	consume 4 g --limit 1 $retry -- sh -c 'echo "$EVS_POSITION $EVS_ATTEMPT"; exit 1'
+	out_is $'1 1\n1 2\n1 3'
+	err_has 'the event at position 1: exit status 1; put in the dead letters'
+	is "$(of g '[.position,.waiting,.dead]')" '[1,0,1]'
+	# The stream of 1 and 4: 4 was taken while 1 was tried, and comes behind it.
+	consume 4 h --limit 4 --concurrency 4 $retry -- sh -c 'echo "$EVS_POSITION $EVS_ATTEMPT" >>h.log; exit $((EVS_POSITION == 1))'
+	is "$(sort h.log | paste -sd,)" '1 1,1 2,1 3,2 1,3 1,4 1'
+	is "$(tail -1 h.log)" '4 1'
+	is "$(of h '[.position,.handled,.dead]')" '[4,3,1]'
+	# One that is behind another is not taken before that is done with, and then is not this member's any more.
+	consume 4 i --limit 3 $retry -- sh -c 'echo "$EVS_POSITION" >>i.log; exit $((EVS_POSITION == 1))'
+	is "$(sort i.log | paste -sd' ')" '1 1 1 2 3'
+	consume 0 i -- sh -c 'echo "$EVS_POSITION" >>i.log'
+	is "$(tail -4 i.log | sort | paste -sd' ')" '4 5 6 7'
+	consume 4 j --limit 4 --batch 4 $retry -- sh -c 'cat >in; jq .data in >>j.log; ! grep -q "\"data\":1," in'
+	is "$(sort j.log | uniq | paste -sd' ')" '1 2 3 4'
+	is "$(of j '[.position,.handled,.dead]')" '[4,3,1]'
+	consume 4 k --limit 2 --emit $retry -- echo no event
+	is "$(of k '[.position,.retried,.dead]')" '[2,4,2]'
+	consume 4 l --limit 2 --lines $retry -- sh -c 'while read -r line; do echo retry later; done'
+	is "$(of l '[.position,.retried,.dead]')" '[2,4,2]'
+	consume 1 m --limit 2 $retry --on-failure stop -- false
+	err_has 'could not be handled in 3 tries'
+	consume 4 n --limit 2 $retry --on-failure park -- false
+	is "$(of n '[.parked,.waiting]')" '[2,0]'
+}
+
+@test "--limit: events that wait since an earlier run are tried as well, and not counted" {
+	orders 3
+	timeout -s INT 1 "$EVS_BIN/evs" consume a.evs g --follow --initial-delay 1s -- sh -c 'exit $((EVS_POSITION == 1))' || true
+	is "$(of g .waiting)" 1
+	echo '{"eventType":"a"}' | evs append a.evs
+	wait_due() { [ "$(date +%s)" -ge $due ]; }
+	local due=$(($(date +%s) + 2))
+	wait_for wait_due
+	consume 0 g --limit 1 -- sh -c 'echo "$EVS_POSITION $EVS_ATTEMPT"'
+	out_has '1 2'
+	is "$(of g '[.waiting,.handled]')" '[0,4]'
+}
+
+@test "--limit beside another member: each is through with what it took" {
+	seq 40 | sed 's/.*/{"eventType":"a","aggregateId":"s&","data":&}/' | evs append a.evs
+	work='echo "$EVS_POSITION $EVS_ATTEMPT" >>log; exit $((EVS_POSITION % 10 == 0))'
+	for i in 1 2; do
+		timeout 60 "$EVS_BIN/evs" consume a.evs g --limit 20 --max-retries 3 --initial-delay 30ms -- sh -c "$work" 3>&- 2>/dev/null &
+	done
+	wait
+	is "$(of g '[.handled,.retried,.dead,.waiting]')" '[36,12,4,0]'
+	is "$(cut -d' ' -f1 log | sort -n | uniq | wc -l)" 40
+}
+
 @test "delays grow by the factor up to the greatest, and others go on meanwhile" {
 	orders 3
 	consume 4 g --max-retries 3 --initial-delay 100ms --backoff 3 --max-delay 400ms -- sh -c 'echo "$EVS_POSITION $(date +%s%N)" >>log; test $EVS_POSITION != 1'

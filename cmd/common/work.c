@@ -34,19 +34,12 @@ bool work_stopping(struct job *job)
 
 int work_next(struct job *job, struct evs_work *work, struct evs_error *err)
 {
-	int status;
-
-	if (work_stopping(job) || (job->has_limit && job->left == 0))
-		return EVS_END;
-	status = evs_consume_next(job->consume, work, err);
-	if (status == EVS_OK && job->has_limit && work->attempt == 1)
-		job->left--;
-	return status;
+	return work_stopping(job) ? EVS_END : evs_consume_next(job->consume, work, err);
 }
 
 bool work_is_over(const struct job *job)
 {
-	return signals_caught != 0 || (job->has_limit && job->left == 0) || evs_consume_over(job->consume);
+	return signals_caught != 0 || evs_consume_over(job->consume);
 }
 
 /* ---- the environment ---- */

@@ -41,6 +41,7 @@ struct evs_consume {
 	struct evs_store *store;
 	struct evs_consume_options options;
 	struct evs_selector selector; /* with the end of what was there in the beginning, unless it follows */
+	uint64_t left;                /* of the selector's limit: events that may still be taken */
 	struct buf selectors;         /* as text, ended by 0 */
 	struct member member;
 	uint32_t number;              /* of the group */
