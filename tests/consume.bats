@@ -463,6 +463,19 @@ letters() {
 	is "$(evs group a.evs | jq -r .group)" h
 }
 
+@test "what is no UTF-8 in selectors and commands shows as U+FFFD" {
+	orders 1
+	consume 0 g --source $'a\xff' -- true $'b\xc3'
+	ran 0 evs group a.evs show g
+	out_has $'"selectors":{"source":"a\ufffd"},"setup":{"command":["true","b\ufffd"],"mode":"event"}}'
+	# A command is kept, and run again, as it was given.
+	consume 4 h --max-retries 0 -- sh -c 'printf %s "$0" >>got; exit 65' $'b\xff'
+	ran 4 evs dlq a.evs retry 1
+	cmp got <(printf 'b\xffb\xff')
+	ran 0 evs dlq a.evs log
+	out_has $'exit 65","b\ufffd"]'
+}
+
 @test "a group that is consumed is not reset" {
 	orders 1
 	"$EVS_BIN/evs" consume a.evs g --follow -- sh -c 'echo >>log' 3>&- &
