@@ -46,7 +46,7 @@ static const struct option_operand operands[] = {
 /* Stuck on an event; done; or progressing, with members at work or waiting for a run. */
 static const char *status_of(const struct evs_group *g)
 {
-	return g->stuck != 0 ? "stuck" : g->lag_events == 0 && g->waiting == 0 ? "done" : g->n_members > 0 ? "progressing" : "idle";
+	return g->stuck != 0 ? "stuck" : g->lag_events == 0 ? "done" : g->n_members > 0 ? "progressing" : "idle";
 }
 
 static void put_group(struct buf *out, const struct evs_group *g)

@@ -652,9 +652,9 @@ struct evs_group {
 	size_t name_size;
 	const char *setup;         /* how it was last run, a JSON object; NULL: not said */
 	const char *selectors;     /* likewise which events it takes */
-	uint64_t position;         /* every event up to it is done with, but for those that wait */
-	uint64_t first_unfinished; /* the oldest event that is not done with: one that waits, or position + 1; 0: none */
-	uint64_t lag_events;       /* events behind position */
+	uint64_t position;         /* every event up to it is done with; what is among the dead letters is */
+	uint64_t first_unfinished; /* the oldest of its events that is not done with; 0: none */
+	uint64_t lag_events;       /* how many of its events are not done with */
 	int64_t lag_us;            /* how long first_unfinished has been there */
 	uint64_t handled, retried, dead, emitted, waiting, parked; /* events; see struct evs_consume_result */
 	uint64_t letters;          /* of its dead letters that are there */

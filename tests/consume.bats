@@ -127,7 +127,7 @@ letters() {
 		timeout 60 "$EVS_BIN/evs" consume a.evs g --limit 20 --max-retries 3 --initial-delay 30ms -- sh -c "$work" 3>&- 2>/dev/null &
 	done
 	wait
-	is "$(of g '[.handled,.retried,.dead,.waiting]')" '[36,12,4,0]'
+	is "$(of g '[.handled,.retried,.dead,.waiting,.position,.lag]')" '[36,12,4,0,40,0]'
 	is "$(cut -d' ' -f1 log | sort -n | uniq | wc -l)" 40
 }
 
@@ -145,14 +145,14 @@ letters() {
 	echo 'while read -r line; do echo retry later; done' >handler
 	stream 1 1000
 	"$EVS_BIN/evs" consume a.evs g --lines --initial-delay 10m --max-delay 10m --follow -- sh handler 3>&- &
-	all_wait() { [ "$(evs group a.evs 2>/dev/null | jq -c '[.position,.waiting]')" = '[1000,1000]' ]; }
+	all_wait() { [ "$(evs group a.evs 2>/dev/null | jq -c '[.lag,.waiting]')" = '[1000,1000]' ]; }
 	wait_for all_wait
 	local moved=$(of g .movedAt)
 	stream 1001 1001
 	# When there is nothing to do the position moves over what nobody has.
 	has_moved() { [ "$(of g .movedAt)" != "$moved" ]; }
 	wait_for has_moved
-	is "$(of g '[.position,.lag]')" '[1000,1]'
+	is "$(of g '[.position,.lag]')" '[0,1001]'
 }
 
 @test "a position keeps up where members are never idle" {
@@ -309,7 +309,7 @@ letters() {
 	consume 4 g --type a --batch 9 --emit -- sh work
 	is "$(evs cat a.evs --type o | jq -c .data | paste -sd' ')" '"other" 1 2 3 5 6 7 8 9'
 	is "$(evs dlq a.evs | jq -c '[.position,.attempts,.reason]')" "[5,1,\"line 1: eventId 'o4' is in the store at position 1 with other content; nothing was appended\"]"
-	is "$(of g '[.handled,.emitted,.dead,.position,.lag]')" '[8,8,1,10,8]'
+	is "$(of g '[.handled,.emitted,.dead,.position,.lag]')" '[8,8,1,10,0]'
 	# All nine, then halves until one is alone.
 	[ "$(wc -l <runs)" -le 9 ] || fail "it was run $(wc -l <runs) times"
 }
@@ -474,6 +474,44 @@ letters() {
 	cmp got <(printf 'b\xffb\xff')
 	ran 0 evs dlq a.evs log
 	out_has $'exit 65","b\ufffd"]'
+}
+
+@test "group: the position does not pass what is not done with, and lag is how much that is" {
+	orders 6
+	consume 1 g --on-failure stop --max-retries 1 --initial-delay 10ms -- sh -c 'test $EVS_POSITION != 3'
+	# 3 and 6 are of one stream.
+	is "$(of g '[.status,.position,.lag,.waiting,.oldestUnfinished,.stuckAt]')" '["stuck",2,2,2,3,3]'
+	is "$(evs group a.evs | jq -c '[.position,.lag]')" '[2,2]'
+	is "$(evs metrics a.evs | grep -E '^evs_group_(position|lag_events)' | sed 's/.* //' | paste -sd' ')" '2 2'
+	ran 0 evs group a.evs reset g --to 6 --dry-run
+	out_is '{"group":"g","from":2,"to":6,"dryRun":true}'
+	orders 7
+	is "$(of g '[.position,.lag]')" '[2,3]'
+	consume 0 g -- true
+	is "$(of g '[.status,.position,.lag,.oldestUnfinished]')" '["done",7,0,null]'
+	ran 0 evs group a.evs reset g --to 4
+	out_is '{"group":"g","from":7,"to":4}'
+	# What is parked or dead is done with.
+	consume 4 d --max-retries 0 --limit 3 -- test -e nothing
+	is "$(of d '[.position,.lag]')" '[3,4]'
+	consume 4 p --max-retries 0 --on-failure park -- test -e nothing
+	is "$(of p '[.position,.lag]')" '[7,0]'
+}
+
+@test "group: lag counts what the selectors take, and nothing where that is all done with" {
+	orders 9
+	consume 0 g --type none --type 'order.*' --aggregate-type Order --stream s1 --limit 1
+	is "$(of g '[.status,.position,.lag,.oldestUnfinished]')" '["idle",1,2,4]'
+	consume 0 g --type none --type 'order.*' --aggregate-type Order --stream s1
+	echo '{"eventType":"other"}' | evs append a.evs
+	is "$(of g '[.status,.position,.lag,.lagSeconds,.oldestUnfinished]')" '["done",9,0,0,null]'
+	consume 0 h --where '.data >= 3' --shard 1/1 --to 5 --limit 1
+	is "$(of h '[.position,.lag,.oldestUnfinished]')" '[3,2,4]'
+	# From an event on of which the selectors make no sense.
+	consume 0 w --where '.data - 1 < 5'
+	echo '{"eventType":"other","data":"text"}' | evs append a.evs
+	ran 0 evs group a.evs reset w --to 2
+	is "$(of w '[.position,.lag,.oldestUnfinished]')" '[2,5,3]'
 }
 
 @test "a group that is consumed is not reset" {

@@ -5,8 +5,6 @@
 #include "base/moment.h"
 #include "consume/consume.h"
 #include "consume/letter.h"
-#include "event/term.h"
-#include "event/view.h"
 #include "store/read.h"
 
 enum {
@@ -78,7 +76,7 @@ int scan_look(struct evs_consume *c, struct evs_error *err)
 		memcpy(c->positions, g.positions, sizeof c->positions);
 		c->parked = g.parked;
 		c->waiting = g.waiting;
-		c->stored_position = group_position(&g);
+		c->stored_position = group_mark(&g);
 		status = look_at_waits(c, err);
 	}
 	group_release(&g);
@@ -255,21 +253,6 @@ static int read_on(struct evs_consume *c, struct evs_error *err)
 	return status;
 }
 
-/* The hash of an event's stream, 0 where it is in none; false: it is damaged. */
-static bool stream_of(const struct evs_consume *c, const struct record *r, uint64_t *stream)
-{
-	struct view v;
-
-	*stream = 0;
-	if (!view_open(&v, r->body, r->size))
-		return false;
-	if (view_has_stream(&v))
-		*stream = term_stream(c->store->seed,
-		                      term_hash(c->store->seed, TERM_AGGREGATE, &v.texts[NAME_AGGREGATE_ID], c->store->names),
-		                      &v.texts[NAME_AGGREGATE_TYPE], c->store->names);
-	return true;
-}
-
 int scan_is_parked(struct evs_consume *c, uint64_t stream, bool *parked, struct evs_error *err)
 {
 	uint64_t n = 0;
@@ -348,7 +331,7 @@ int scan_next(struct evs_consume *c, struct item **item, struct record *record, 
 			continue;
 		}
 		*record = c->records[c->at_record++];
-		if (!stream_of(c, record, &stream))
+		if (!group_stream(c->store, record, &stream))
 			return error_set(err, EVS_CORRUPT, 0, "the event at position %llu is damaged", (unsigned long long)record->position);
 		slot = group_slot(stream, record->position);
 		if (c->slots[slot].busy || c->slots[slot].stalled) {
