@@ -70,6 +70,14 @@ static int write_events(void *context, const void *text, size_t size)
 	return sink->write(sink->context, text, size) != 0 || signals_caught != 0;
 }
 
+/* Whether all was read up to `end`, where the store ended when reading began: a limit may have been reached before. */
+static bool is_caught_up(const struct evs_selector *s, const struct evs_read *r, uint64_t end)
+{
+	if (s->to != 0 && s->to < end)
+		end = s->to;
+	return !s->has_limit || (!s->reverse && evs_read_position(r) >= end);
+}
+
 /* The line that says how far all is read. */
 static int write_marker(const struct evs_read *r)
 {
@@ -108,18 +116,20 @@ static int wait_more(struct evs_read *r, struct evs_error *err)
 	return status;
 }
 
-/* Print what the reader gives, and follow. */
-static int print_all(const struct cat_args *args, struct evs_read *r, struct sink *sink, struct evs_error *err)
+/* Print what the reader gives, and follow. end: the store's newest position before the reader began. */
+static int print_all(const struct cat_args *args, struct evs_store *store, struct evs_read *r, uint64_t end, struct sink *sink, struct evs_error *err)
 {
+	const struct evs_selector *selector = &args->selectors.selector;
 	int status;
 
 	if (args->follow)
 		output_watch_reader();
 	do {
 		status = evs_read_render(r, format_of(args), args->fields, write_events, sink, err);
-		if (status == EVS_OK && args->marker && write_marker(r) != 0)
+		if (status == EVS_OK && args->marker && is_caught_up(selector, r, end) && write_marker(r) != 0)
 			status = err->status = EVS_INTERRUPTED;
-	} while (status == EVS_OK && args->follow && (status = wait_more(r, err)) == EVS_OK);
+	} while (status == EVS_OK && args->follow && (status = wait_more(r, err)) == EVS_OK &&
+	         (status = evs_last_position(store, &end, err)) == EVS_OK);
 	return status == EVS_END ? EVS_OK : status;
 }
 
@@ -130,6 +140,7 @@ static int run_cat(const struct cat_args *args, struct evs_store *store, const c
 	struct event_table *table = NULL;
 	struct evs_read *r = NULL;
 	struct evs_error err = {0};
+	uint64_t end = 0;
 	int status = EVS_OK;
 
 	signals_catch();
@@ -141,9 +152,11 @@ static int run_cat(const struct cat_args *args, struct evs_store *store, const c
 		sink.context = table;
 	}
 	if (status == EVS_OK)
+		status = evs_last_position(store, &end, &err);
+	if (status == EVS_OK)
 		status = evs_read_new(store, &args->selectors.selector, &r, &err);
 	if (status == EVS_OK)
-		status = print_all(args, r, &sink, &err);
+		status = print_all(args, store, r, end, &sink, &err);
 	progress_clear();
 	evs_read_free(r);
 	event_table_free(table);

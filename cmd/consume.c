@@ -134,10 +134,6 @@ static void fill(struct consume_args *args, struct job *job, const struct buf *s
 	job->timeout_ms = args->timeout_ms;
 	job->concurrency = args->concurrency == 0 ? 1 : args->concurrency;
 	job->batch = *job->command == NULL ? PRINT_AHEAD : args->lines ? LINES_AHEAD : args->batch;
-	job->has_limit = s->has_limit;
-	job->left = s->limit;
-	s->has_limit = false;
-	s->limit = 0;
 	args->consume.group = job->group;
 	args->consume.selector = s;
 	args->consume.in_hand = args->batch > 0 ? 2 * job->batch : *job->command == NULL || args->lines ? job->batch : job->concurrency;

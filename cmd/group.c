@@ -3,13 +3,13 @@
 #include <string.h>
 
 #include "base/moment.h"
+#include "common/json.h"
 #include "common/message.h"
 #include "common/output.h"
 #include "common/sheet.h"
 #include "common/signals.h"
 #include "common/value.h"
 #include "common/verbs.h"
-#include "event/render.h"
 #include "evs.h"
 #include "tools.h"
 
@@ -43,54 +43,42 @@ static const struct option_operand operands[] = {
 
 /* ---- list and show ---- */
 
-static void put_text(struct buf *out, const char *name, const char *text)
-{
-	buf_printf(out, ",\"%s\":", name);
-	render_string(out, (const uint8_t *)text, strlen(text));
-}
-
 /* Stuck on an event; done; or progressing, with members at work or waiting for a run. */
 static const char *status_of(const struct evs_group *g)
 {
-	return g->stuck != 0 ? "stuck" : g->lag_events == 0 && g->waiting == 0 ? "done" : g->n_members > 0 ? "progressing" : "idle";
+	return g->stuck != 0 ? "stuck" : g->lag_events == 0 ? "done" : g->n_members > 0 ? "progressing" : "idle";
 }
 
 static void put_group(struct buf *out, const struct evs_group *g)
 {
 	buf_text(out, "{\"group\":");
-	render_string(out, (const uint8_t *)g->name, g->name_size);
+	json_put_string(out, g->name, g->name_size);
 	buf_printf(out, ",\"status\":\"%s\",\"position\":%" PRIu64 ",\"lag\":%" PRIu64 ",\"lagSeconds\":%.3f", status_of(g), g->position,
 	           g->lag_events, (double)g->lag_us / 1e6);
 	buf_printf(out, ",\"members\":%zu,\"handled\":%" PRIu64 ",\"retried\":%" PRIu64 ",\"waiting\":%" PRIu64 ",\"deadLetters\":%" PRIu64,
 	           g->n_members, g->handled, g->retried, g->waiting, g->letters);
 }
 
-static void put_moment(struct buf *out, const char *name, int64_t us)
-{
-	char text[MOMENT_TEXT];
-
-	if (us == 0)
-		return;
-	moment_format_us(us, text);
-	buf_printf(out, ",\"%s\":\"%.*s\"", name, MOMENT_TEXT, text);
-}
-
 /* What list leaves out. */
 static void put_rest(struct buf *out, const struct evs_group *g)
 {
+	const char *selectors = g->selectors == NULL ? "{}" : g->selectors, *setup = g->setup == NULL ? "null" : g->setup;
+
 	if (g->first_unfinished != 0)
 		buf_printf(out, ",\"oldestUnfinished\":%" PRIu64, g->first_unfinished);
 	if (g->stuck != 0)
 		buf_printf(out, ",\"stuckAt\":%" PRIu64, g->stuck);
 	if (g->reason != NULL)
-		put_text(out, "reason", g->reason);
+		json_put_text(out, "reason", g->reason, strlen(g->reason));
 	buf_printf(out, ",\"emitted\":%" PRIu64 ",\"dead\":%" PRIu64 ",\"parked\":%" PRIu64 ",\"pids\":[", g->emitted, g->dead, g->parked);
 	for (size_t i = 0; i < g->n_members; i++)
 		buf_printf(out, "%s%" PRIu64, i == 0 ? "" : ",", g->members[i]);
 	buf_text(out, "]");
-	put_moment(out, "createdAt", g->made_us);
-	put_moment(out, "movedAt", g->moved_us);
-	buf_printf(out, ",\"selectors\":%s,\"setup\":%s", g->selectors == NULL ? "{}" : g->selectors, g->setup == NULL ? "null" : g->setup);
+	json_put_moment(out, "createdAt", g->made_us);
+	if (g->moved_us != 0)
+		json_put_moment(out, "movedAt", g->moved_us);
+	json_put_value(out, "selectors", selectors, strlen(selectors));
+	json_put_value(out, "setup", setup, strlen(setup));
 }
 
 static int put_line(void *context, const struct evs_group *g)
@@ -230,7 +218,7 @@ static int run_reset(void *context, struct evs_store *store, const struct operan
 	if (status != EVS_OK)
 		return message_refusal(given->list[0], &err);
 	buf_text(output_buf(), "{\"group\":");
-	render_string(output_buf(), (const uint8_t *)given->rest[0], strlen(given->rest[0]));
+	json_put_string(output_buf(), given->rest[0], strlen(given->rest[0]));
 	if (before == UINT64_MAX)
 		buf_text(output_buf(), ",\"from\":null");
 	else

@@ -47,9 +47,9 @@ static const struct family of_store[] = {
 
 #define GROUP(member) offsetof(struct evs_group, member)
 static const struct family of_group[] = {
-	{"evs_group_position", FAMILY_GAUGE, FAMILY_NUMBER, GROUP(position), "Every event up to this position is done with, but for those that wait."},
-	{"evs_group_lag_events", FAMILY_GAUGE, FAMILY_NUMBER, GROUP(lag_events), "Events behind the group's position."},
-	{"evs_group_lag_seconds", FAMILY_GAUGE, FAMILY_SECONDS, GROUP(lag_us), "How long the oldest event that is not done with has been there."},
+	{"evs_group_position", FAMILY_GAUGE, FAMILY_NUMBER, GROUP(position), "Every event up to this position is done with."},
+	{"evs_group_lag_events", FAMILY_GAUGE, FAMILY_NUMBER, GROUP(lag_events), "Events of the group that are not done with."},
+	{"evs_group_lag_seconds", FAMILY_GAUGE, FAMILY_SECONDS, GROUP(lag_us), "How long the oldest of those has been there."},
 	{"evs_group_handled_total", FAMILY_COUNTER, FAMILY_NUMBER, GROUP(handled), "Events that were handled."},
 	{"evs_group_retried_total", FAMILY_COUNTER, FAMILY_NUMBER, GROUP(retried), "Tries that failed and were not the last."},
 	{"evs_group_dead_lettered_total", FAMILY_COUNTER, FAMILY_NUMBER, GROUP(dead), "Events that were given up."},

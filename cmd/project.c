@@ -1,8 +1,8 @@
 /* evs project: named folds that keep what they made of events, and look-ups in it. */
 #include <inttypes.h>
 
-#include "base/moment.h"
 #include "common/file.h"
+#include "common/json.h"
 #include "common/memory.h"
 #include "common/message.h"
 #include "common/output.h"
@@ -12,7 +12,6 @@
 #include "common/signals.h"
 #include "common/value.h"
 #include "common/verbs.h"
-#include "event/render.h"
 #include "evs.h"
 #include "tools.h"
 
@@ -229,24 +228,10 @@ static int run_show(void *context, struct evs_store *store, const struct operand
 
 /* ---- list and status ---- */
 
-static void put_text(struct buf *out, const char *name, const char *text, size_t size)
-{
-	buf_printf(out, ",\"%s\":", name);
-	render_string(out, (const uint8_t *)text, size);
-}
-
-static void put_moment(struct buf *out, const char *name, int64_t us)
-{
-	char text[MOMENT_TEXT];
-
-	moment_format_us(us, text);
-	put_text(out, name, text, sizeof text);
-}
-
 static void put_name(struct buf *out, const struct evs_projection *p)
 {
 	buf_text(out, "{\"name\":");
-	render_string(out, (const uint8_t *)p->name, p->name_size);
+	json_put_string(out, p->name, p->name_size);
 }
 
 /* What a projection is. */
@@ -255,11 +240,11 @@ static int put_entry(void *context, const struct evs_projection *p)
 	struct buf *out = context;
 
 	put_name(out, p);
-	put_text(out, p->exec ? "exec" : "fold", p->source, p->source_size);
-	buf_printf(out, ",\"by\":\"%s\",\"selectors\":", p->by_stream ? "stream" : "key");
-	buf_put(out, p->selectors, p->selectors_size);
+	json_put_text(out, p->exec ? "exec" : "fold", p->source, p->source_size);
+	buf_printf(out, ",\"by\":\"%s\"", p->by_stream ? "stream" : "key");
+	json_put_value(out, "selectors", p->selectors, p->selectors_size);
 	buf_printf(out, ",\"states\":%" PRIu64 ",\"position\":%" PRIu64, p->states, p->position);
-	put_moment(out, "lastRun", p->ran_us);
+	json_put_moment(out, "lastRun", p->ran_us);
 	buf_text(out, "}\n");
 	return 0;
 }
@@ -270,7 +255,7 @@ static void put_stuck(struct buf *out, uint64_t position, const char *reason, si
 	if (position == 0)
 		return;
 	buf_printf(out, ",\"stuckAt\":%" PRIu64, position);
-	put_text(out, "reason", reason, size);
+	json_put_text(out, "reason", reason, size);
 }
 
 /* In the words of evs group. */
@@ -285,12 +270,12 @@ static int put_status(void *context, const struct evs_projection *p)
 	struct buf *out = context;
 
 	put_name(out, p);
-	put_text(out, "status", status_of(p), strlen(status_of(p)));
+	json_put_text(out, "status", status_of(p), strlen(status_of(p)));
 	buf_printf(out, ",\"position\":%" PRIu64 ",\"lag\":%" PRIu64 ",\"lagSeconds\":%.3f", p->position, p->lag_events,
 	           (double)p->lag_us / 1e6);
 	buf_printf(out, ",\"running\":%s,\"states\":%" PRIu64 ",\"events\":%" PRIu64 ",\"deadLetters\":%" PRIu64 ",\"skipped\":%" PRIu64,
 	           p->running ? "true" : "false", p->states, p->events, p->dead, p->skipped);
-	put_moment(out, "lastRun", p->ran_us);
+	json_put_moment(out, "lastRun", p->ran_us);
 	put_stuck(out, p->stuck, p->reason, p->reason_size);
 	if (p->rebuilding) {
 		buf_printf(out, ",\"rebuild\":{\"position\":%" PRIu64, p->rebuild_position);

@@ -2,13 +2,13 @@
 #include <inttypes.h>
 #include <stdlib.h>
 
+#include "common/json.h"
 #include "common/message.h"
 #include "common/open.h"
 #include "common/output.h"
 #include "common/progress.h"
 #include "common/signals.h"
 #include "common/text.h"
-#include "event/render.h"
 #include "evs.h"
 #include "tools.h"
 
@@ -33,13 +33,13 @@ static void on_finding(void *context, const struct evs_finding *finding)
 
 	(void)context;
 	buf_text(out, "{\"kind\":");
-	render_string(out, (const uint8_t *)finding->kind, strlen(finding->kind));
+	json_put_string(out, finding->kind, strlen(finding->kind));
 	if (finding->position == 0)
 		buf_text(out, ",\"position\":null");
 	else
 		buf_printf(out, ",\"position\":%" PRIu64, finding->position);
 	buf_text(out, ",\"message\":");
-	render_string(out, (const uint8_t *)finding->message, strlen(finding->message));
+	json_put_string(out, finding->message, strlen(finding->message));
 	buf_text(out, "}\n");
 	output_flush();
 }

@@ -534,7 +534,7 @@ enum evs_give_up {
 /* How a group is to be consumed. Borrowed until evs_consume_free. */
 struct evs_consume_options {
 	const char *group;         /* 1 to 200 bytes of UTF-8 without control characters; a new one begins at the first event */
-	const struct evs_selector *selector; /* which events; no limit, last or reverse; NULL: all */
+	const struct evs_selector *selector; /* which events; its limit is how many this member takes; no last or reverse; NULL: all */
 	bool follow;               /* go on with the events that come */
 	uint64_t in_hand;          /* how many events may be in hand at once, from 1 */
 	bool together;             /* also several of one stream: they are handled in the order in which they were given */
@@ -633,7 +633,10 @@ int evs_consume_wait(const struct evs_consume *c);
 int evs_consume_fd(const struct evs_consume *c);
 void evs_consume_changed(struct evs_consume *c);
 
-/* Whether all is done that there was to do when it began; with `follow` never. */
+/*
+ * Whether all is done that there was to do when it began, with `follow` never; or the limit is reached, and what was taken is
+ * through with its last try.
+ */
 bool evs_consume_over(const struct evs_consume *c);
 
 /* How many events this member has handled, had tried again, and given up; committed. */
@@ -650,9 +653,9 @@ struct evs_group {
 	size_t name_size;
 	const char *setup;         /* how it was last run, a JSON object; NULL: not said */
 	const char *selectors;     /* likewise which events it takes */
-	uint64_t position;         /* every event up to it is done with, but for those that wait */
-	uint64_t first_unfinished; /* the oldest event that is not done with: one that waits, or position + 1; 0: none */
-	uint64_t lag_events;       /* events behind position */
+	uint64_t position;         /* every event up to it is done with; what is among the dead letters is */
+	uint64_t first_unfinished; /* the oldest of its events that is not done with; 0: none */
+	uint64_t lag_events;       /* how many of its events are not done with */
 	int64_t lag_us;            /* how long first_unfinished has been there */
 	uint64_t handled, retried, dead, emitted, waiting, parked; /* events; see struct evs_consume_result */
 	uint64_t letters;          /* of its dead letters that are there */
@@ -675,8 +678,8 @@ int evs_group_list(struct evs_store *store, const char *name, int (*each)(void *
 /*
  * Set a group to a position: the next event that it handles is the one behind it. What waits is forgotten, and a stop
  * lifted; dead letters stay. A group that is not there is made. *before: where it was, UINT64_MAX where it was not there.
- * dry_run: say that alone. EVS_OK; EVS_BUSY: it has members; EVS_USAGE: the store has no such position; EVS_FULL,
- * EVS_IO, EVS_NOMEM, EVS_CORRUPT.
+ * dry_run: say that alone. EVS_OK; EVS_USAGE: the position is beyond the newest event; EVS_BUSY: it has members; EVS_FULL, EVS_IO,
+ * EVS_NOMEM, EVS_CORRUPT.
  */
 int evs_group_reset(struct evs_store *store, const char *name, uint64_t position, bool dry_run, uint64_t *before,
                     struct evs_error *err);

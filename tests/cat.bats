@@ -85,6 +85,12 @@ load helper
 	shows $'{"position":5}\n{"caughtUp":5}' a.evs --fields .position --last 1 --marker
 	shows '{"caughtUp":5}' a.evs --type none --marker
 	shows $'{"position":2}\n{"caughtUp":2}' a.evs --fields .position --from 2 --to 2 --marker
+	# A limit that is reached before the end, at it, and not at all.
+	shows $'{"position":1}\n{"position":2}' a.evs --fields .position --limit 2 --marker
+	shows $'{"position":5}\n{"caughtUp":5}' a.evs --fields .position --after 4 --limit 1 --marker
+	shows $'{"position":2}\n{"caughtUp":2}' a.evs --fields .position --from 2 --to 2 --limit 1 --marker
+	shows $'{"position":5}\n{"caughtUp":5}' a.evs --fields .position --after 4 --limit 9 --marker
+	shows $'{"position":5}\n{"position":4}' a.evs --fields .position --reverse --limit 2 --marker
 	ran 2 evs cat a.evs --marker --format table
 	ran 2 evs cat a.evs --marker --format msgpack
 	err_has "--marker prints JSON"

@@ -32,6 +32,30 @@ letters() {
 	is "$(of other '[.position,.lag,.handled,.status]')" '[6,0,6,"done"]'
 }
 
+@test "without a command what was printed as a whole is done with, whatever becomes of the output" {
+	orders 6000
+	# A pipe takes 64 KiB; the line at its end is not whole.
+	evs consume a.evs g | head -1 >out
+	is "$(jq .data out)" 1
+	local done=$(of g .position)
+	[ "$done" -gt 10 ] && [ "$done" -lt 6000 ] || fail "$done are done with"
+	consume 0 g --limit 1
+	is "$(jq .data <<<"$output")" $((done + 1))
+	# A file takes a megabyte, which is more than the store has.
+	(ulimit -f 1000 && evs consume a.evs f >full 2>err) && fail 'it said nothing of the full file'
+	is "$(cat err)" 'evs-consume: cannot write: File too large'
+	is "$(of f .position)" "$(wc -l <full)"
+}
+
+@test "without a command --follow ends when its reader has gone" {
+	orders 1
+	timeout -k 1 20 "$EVS_BIN/evs" consume a.evs g --follow 2>err | head -1 >out
+	is "${PIPESTATUS[0]}" 0
+	is "$(jq .data out)" 1
+	is "$(cat err)" ''
+	is "$(of g '[.position,.members]')" '[1,0]'
+}
+
 @test "a process an event: the event on standard input, and what it is about in the environment" {
 	orders 4
 	consume 0 g -- sh -c 'read -r line; echo "$line" >>got; echo "$EVS_EVENT_TYPE $EVS_EVENT_ID $EVS_POSITION $EVS_STREAM $EVS_AGGREGATE_TYPE $EVS_REVISION $EVS_ATTEMPT $EVS_GROUP"'
@@ -53,6 +77,60 @@ letters() {
 	is "$(of g '[.position,.handled,.retried,.dead,.waiting,.deadLetters]')" '[7,6,2,1,0,1]'
 }
 
+@test "--limit: what was taken is carried through all its tries, and nothing else is taken" {
+	orders 7
+	retry='--max-retries 2 --initial-delay 20ms'
+	consume 4 g --limit 1 $retry -- sh -c 'echo "$EVS_POSITION $EVS_ATTEMPT"; exit 1'
+	out_is $'1 1\n1 2\n1 3'
+	err_has 'the event at position 1: exit status 1; put in the dead letters'
+	is "$(of g '[.position,.waiting,.dead]')" '[1,0,1]'
+	# The stream of 1 and 4: 4 was taken while 1 was tried, and comes behind it.
+	consume 4 h --limit 4 --concurrency 4 $retry -- sh -c 'echo "$EVS_POSITION $EVS_ATTEMPT" >>h.log; exit $((EVS_POSITION == 1))'
+	is "$(sort h.log | paste -sd,)" '1 1,1 2,1 3,2 1,3 1,4 1'
+	is "$(tail -1 h.log)" '4 1'
+	is "$(of h '[.position,.handled,.dead]')" '[4,3,1]'
+	# One that is behind another is not taken before that is done with, and then is not this member's any more.
+	consume 4 i --limit 3 $retry -- sh -c 'echo "$EVS_POSITION" >>i.log; exit $((EVS_POSITION == 1))'
+	is "$(sort i.log | paste -sd' ')" '1 1 1 2 3'
+	consume 0 i -- sh -c 'echo "$EVS_POSITION" >>i.log'
+	is "$(tail -4 i.log | sort | paste -sd' ')" '4 5 6 7'
+	consume 4 j --limit 4 --batch 4 $retry -- sh -c 'cat >in; jq .data in >>j.log; ! grep -q "\"data\":1," in'
+	is "$(sort j.log | uniq | paste -sd' ')" '1 2 3 4'
+	is "$(of j '[.position,.handled,.dead]')" '[4,3,1]'
+	consume 4 k --limit 2 --emit $retry -- echo no event
+	is "$(of k '[.position,.retried,.dead]')" '[2,4,2]'
+	consume 4 l --limit 2 --lines $retry -- sh -c 'while read -r line; do echo retry later; done'
+	is "$(of l '[.position,.retried,.dead]')" '[2,4,2]'
+	consume 1 m --limit 2 $retry --on-failure stop -- false
+	err_has 'could not be handled in 3 tries'
+	consume 4 n --limit 2 $retry --on-failure park -- false
+	is "$(of n '[.parked,.waiting]')" '[2,0]'
+}
+
+@test "--limit: events that wait since an earlier run are tried as well, and not counted" {
+	orders 3
+	timeout -s INT 1 "$EVS_BIN/evs" consume a.evs g --follow --initial-delay 3s -- sh -c 'exit $((EVS_POSITION == 1))' || true
+	is "$(of g .waiting)" 1
+	echo '{"eventType":"a"}' | evs append a.evs
+	wait_due() { [ "$(date +%s)" -ge $due ]; }
+	local due=$(($(date +%s) + 4))
+	wait_for wait_due
+	consume 0 g --limit 1 -- sh -c 'echo "$EVS_POSITION $EVS_ATTEMPT"'
+	out_has '1 2'
+	is "$(of g '[.waiting,.handled]')" '[0,4]'
+}
+
+@test "--limit beside another member: each is through with what it took" {
+	seq 40 | sed 's/.*/{"eventType":"a","aggregateId":"s&","data":&}/' | evs append a.evs
+	work='echo "$EVS_POSITION $EVS_ATTEMPT" >>log; exit $((EVS_POSITION % 10 == 0))'
+	for i in 1 2; do
+		timeout 60 "$EVS_BIN/evs" consume a.evs g --limit 20 --max-retries 3 --initial-delay 30ms -- sh -c "$work" 3>&- 2>/dev/null &
+	done
+	wait
+	is "$(of g '[.handled,.retried,.dead,.waiting,.position,.lag]')" '[36,12,4,0,40,0]'
+	is "$(cut -d' ' -f1 log | sort -n | uniq | wc -l)" 40
+}
+
 @test "delays grow by the factor up to the greatest, and others go on meanwhile" {
 	orders 3
 	consume 4 g --max-retries 3 --initial-delay 100ms --backoff 3 --max-delay 400ms -- sh -c 'echo "$EVS_POSITION $(date +%s%N)" >>log; test $EVS_POSITION != 1'
@@ -67,14 +145,14 @@ letters() {
 	echo 'while read -r line; do echo retry later; done' >handler
 	stream 1 1000
 	"$EVS_BIN/evs" consume a.evs g --lines --initial-delay 10m --max-delay 10m --follow -- sh handler 3>&- &
-	all_wait() { [ "$(evs group a.evs 2>/dev/null | jq -c '[.position,.waiting]')" = '[1000,1000]' ]; }
+	all_wait() { [ "$(evs group a.evs 2>/dev/null | jq -c '[.lag,.waiting]')" = '[1000,1000]' ]; }
 	wait_for all_wait
 	local moved=$(of g .movedAt)
 	stream 1001 1001
 	# When there is nothing to do the position moves over what nobody has.
 	has_moved() { [ "$(of g .movedAt)" != "$moved" ]; }
 	wait_for has_moved
-	is "$(of g '[.position,.lag]')" '[1000,1]'
+	is "$(of g '[.position,.lag]')" '[0,1001]'
 }
 
 @test "a position keeps up where members are never idle" {
@@ -155,6 +233,22 @@ letters() {
 	err_is 'h,,'
 }
 
+@test "what no variable can hold is left out of the environment, and the handler runs" {
+	local long=$(head -c 200000 /dev/zero | tr '\0' x) most=$(head -c 16384 /dev/zero | tr '\0' y)
+	printf '{"eventType":"a","source":"%s","correlationId":"%s","causationId":"c\\u0000d"}\n' "$most" "$long" >in
+	quiet evs append a.evs in
+	export EVS_CORRELATION_ID=outer EVS_CAUSATION_ID=outer
+	consume 0 g -- sh -c 'wc -c | tr -d " "; echo "${#EVS_SOURCE},${EVS_CORRELATION_ID-none},${EVS_CAUSATION_ID-none}"'
+	out_is "$(evs cat a.evs | wc -c | tr -d ' ')"$'\n16384,none,none'
+	# One byte more.
+	printf '{"eventType":"a","source":"%sy"}\n' "$most" | quiet evs append a.evs
+	consume 0 g -- sh -c 'echo "${EVS_SOURCE-none}"'
+	out_is none
+	# Each as long as may be, and the least of room for a command.
+	printf '{"eventType":"a","source":"%s","correlationId":"%s","causationId":"%s"}\n' "$most" "$most" "$most" | quiet evs append a.evs
+	(ulimit -s 256 && consume 0 g -- sh -c 'echo "${#EVS_SOURCE},${#EVS_CORRELATION_ID},${#EVS_CAUSATION_ID}"' && out_is 16384,16384,16384)
+}
+
 @test "--batch gives several events, and finds the one that makes it fail" {
 	orders 50
 	consume 4 g --batch 20 --max-retries 1 --initial-delay 10ms -- sh -c 'cat >in.$$; ! grep -q "\"data\":33," in.$$ && cat in.$$ >>done'
@@ -215,7 +309,7 @@ letters() {
 	consume 4 g --type a --batch 9 --emit -- sh work
 	is "$(evs cat a.evs --type o | jq -c .data | paste -sd' ')" '"other" 1 2 3 5 6 7 8 9'
 	is "$(evs dlq a.evs | jq -c '[.position,.attempts,.reason]')" "[5,1,\"line 1: eventId 'o4' is in the store at position 1 with other content; nothing was appended\"]"
-	is "$(of g '[.handled,.emitted,.dead,.position,.lag]')" '[8,8,1,10,8]'
+	is "$(of g '[.handled,.emitted,.dead,.position,.lag]')" '[8,8,1,10,0]'
 	# All nine, then halves until one is alone.
 	[ "$(wc -l <runs)" -le 9 ] || fail "it was run $(wc -l <runs) times"
 }
@@ -351,14 +445,18 @@ longer-than-the-others  idle           1'
 	ran 0 evs group a.evs reset h --to "$(date -d tomorrow +%F)"
 	is "$(of h .position)" 5
 	ran 2 evs group a.evs reset g --to nowhere
-	for behind in '' --dry-run; do
-		ran 2 evs group a.evs reset g --to 6 $behind
-		err_is "evs-group: there is no event at position 6 for group 'g' to go on behind, the newest has 5"
-	done
 	ran 0 evs verify a.evs
 	ran 2 evs group a.evs reset g
 	ran 1 evs group a.evs show none
 	err_has "there is no group 'none'"
+	# A position that is not there yet would have events passed over.
+	for dry in '' --dry-run; do
+		ran 2 evs group a.evs reset h --to 6 $dry
+		err_is 'evs-group: there is no position 6: the newest event is at position 5; nothing was changed'
+		ran 2 evs group a.evs reset new --to 6 $dry
+	done
+	ran 1 evs group a.evs show new
+	ran 0 evs group a.evs reset h --to 5
 	# One that is not there is made, so a new one can begin anywhere.
 	ran 0 evs group a.evs reset late --to end --dry-run
 	out_is '{"group":"late","from":null,"to":5,"dryRun":true}'
@@ -374,6 +472,57 @@ longer-than-the-others  idle           1'
 	quiet evs group a.evs drop g
 	ran 1 evs group a.evs drop g
 	is "$(evs group a.evs | jq -r .group)" h
+}
+
+@test "what is no UTF-8 in selectors and commands shows as U+FFFD" {
+	orders 1
+	consume 0 g --source $'a\xff' -- true $'b\xc3'
+	ran 0 evs group a.evs show g
+	out_has $'"selectors":{"source":"a\ufffd"},"setup":{"command":["true","b\ufffd"],"mode":"event"}}'
+	# A command is kept, and run again, as it was given.
+	consume 4 h --max-retries 0 -- sh -c 'printf %s "$0" >>got; exit 65' $'b\xff'
+	ran 4 evs dlq a.evs retry 1
+	cmp got <(printf 'b\xffb\xff')
+	ran 0 evs dlq a.evs log
+	out_has $'exit 65","b\ufffd"]'
+}
+
+@test "group: the position does not pass what is not done with, and lag is how much that is" {
+	orders 6
+	consume 1 g --on-failure stop --max-retries 1 --initial-delay 10ms -- sh -c 'test $EVS_POSITION != 3'
+	# 3 and 6 are of one stream.
+	is "$(of g '[.status,.position,.lag,.waiting,.oldestUnfinished,.stuckAt]')" '["stuck",2,2,2,3,3]'
+	is "$(evs group a.evs | jq -c '[.position,.lag]')" '[2,2]'
+	is "$(evs metrics a.evs | grep -E '^evs_group_(position|lag_events)' | sed 's/.* //' | paste -sd' ')" '2 2'
+	ran 0 evs group a.evs reset g --to 6 --dry-run
+	out_is '{"group":"g","from":2,"to":6,"dryRun":true}'
+	orders 7
+	is "$(of g '[.position,.lag]')" '[2,3]'
+	consume 0 g -- true
+	is "$(of g '[.status,.position,.lag,.oldestUnfinished]')" '["done",7,0,null]'
+	ran 0 evs group a.evs reset g --to 4
+	out_is '{"group":"g","from":7,"to":4}'
+	# What is parked or dead is done with.
+	consume 4 d --max-retries 0 --limit 3 -- test -e nothing
+	is "$(of d '[.position,.lag]')" '[3,4]'
+	consume 4 p --max-retries 0 --on-failure park -- test -e nothing
+	is "$(of p '[.position,.lag]')" '[7,0]'
+}
+
+@test "group: lag counts what the selectors take, and nothing where that is all done with" {
+	orders 9
+	consume 0 g --type none --type 'order.*' --aggregate-type Order --stream s1 --limit 1
+	is "$(of g '[.status,.position,.lag,.oldestUnfinished]')" '["idle",1,2,4]'
+	consume 0 g --type none --type 'order.*' --aggregate-type Order --stream s1
+	echo '{"eventType":"other"}' | evs append a.evs
+	is "$(of g '[.status,.position,.lag,.lagSeconds,.oldestUnfinished]')" '["done",9,0,0,null]'
+	consume 0 h --where '.data >= 3' --shard 1/1 --to 5 --limit 1
+	is "$(of h '[.position,.lag,.oldestUnfinished]')" '[3,2,4]'
+	# From an event on of which the selectors make no sense.
+	consume 0 w --where '.data - 1 < 5'
+	echo '{"eventType":"other","data":"text"}' | evs append a.evs
+	ran 0 evs group a.evs reset w --to 2
+	is "$(of w '[.position,.lag,.oldestUnfinished]')" '[2,5,3]'
 }
 
 @test "a group that is consumed is not reset" {

@@ -46,6 +46,17 @@ stopped() {
 	seq 10 | sed 's/.*/{"eventId":"a-&"}/' | cmp - out
 }
 
+@test "cat -f --limit --marker ends without a marker where it has not reached the end" {
+	events 2 >in
+	quiet evs append a.evs in
+	follows --limit 3 --marker --fields .position
+	wait_for lines_in out 3
+	events 4 >in
+	quiet evs append a.evs in
+	ends 0 "$cat"
+	is "$(cat out)" $'{"position":1}\n{"position":2}\n{"caughtUp":2}\n{"position":3}'
+}
+
 @test "cat -f --marker says when it has reached the end, and where" {
 	events 2 >in
 	quiet evs append a.evs in

@@ -276,6 +276,13 @@ on "*" { n += 1; push at .position }' >all.fold
 	err_has '--rebuild'
 }
 
+@test "list shows what is no UTF-8 in a command and in selectors as U+FFFD" {
+	echo '{"eventType":"a"}' | evs append bank.evs
+	ran 0 evs project bank.evs run p --exec $'jq -c .event # \xff' --source $'b\xc3'
+	ran 0 evs project bank.evs list
+	out_has $'"exec":"jq -c .event # \ufffd","by":"stream","selectors":{"source":"b\ufffd"}'
+}
+
 @test "changed selectors ask for --rebuild" {
 	few
 	quiet evs project a.evs run acc --fold account.fold --aggregate-type Account

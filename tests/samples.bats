@@ -259,15 +259,15 @@ order.placed\n  payment.made\n  item.picked\n    item.broken\n      refund.made\
 @test "lag-monitoring: slow, idle and stuck are told apart, and the check fails when it should" {
 	sample lag-monitoring
 	out_has $'["bank","idle",15,0]\n["mail","progressing",15,1]\n'
-	out_has $'["bank","stuck",8,0]\n["mail","done",0,0]\n'
+	out_has $'["bank","stuck",9,0]\n["mail","done",0,0]\n'
 	is "$(grep '^\["orders"' <<<"$output" | paste -sd,)" \
 		'["orders","done",0,false],["orders","idle",15,false],["orders","stuck",3,false],["orders","done",0,false]'
 	times 2 'mail is progressing, 15 events behind'
-	out_has $'bank is stuck, 8 events behind\norders is stuck, 3 events behind\nexit 1\n'
+	out_has $'bank is stuck, 9 events behind\norders is stuck, 3 events behind\nexit 1\n'
 	# The five checks, and before the fourth mail, bank and the projection.
 	is "$(grep '^exit' <<<"$output" | paste -sd,)" 'exit 0,exit 1,exit 1,exit 0,exit 0,exit 1,exit 1,exit 1,exit 0'
 	out_has '[18,"the event at position 18: orders.fold:1: no such order"]'
-	times 1 'evs_group_lag_events{group="bank"} 8'
+	times 1 'evs_group_lag_events{group="bank"} 9'
 	times 1 'evs_group_stuck{group="bank"} 1'
 	times 1 'evs_group_stuck{group="mail"} 0'
 	times 1 'evs_projection_lag_events{projection="orders"} 3'

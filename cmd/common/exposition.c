@@ -5,20 +5,19 @@
 #include "base/utf8.h"
 #include "evs.h"
 
-/* One character of a label's text; what is no UTF-8 shows as U+FFFD. Returns its size. */
-static size_t put_character(struct buf *out, const char *text, size_t left)
+/* A label's text. */
+static void put_label(struct buf *out, const struct label *l)
 {
-	size_t size = utf8_character(text, left);
+	struct buf clean = {0};
 
-	if (size == 0)
-		buf_text(out, "\xef\xbf\xbd");
-	else if (*text == '\n')
-		buf_text(out, "\\n");
-	else if (*text == '"' || *text == '\\')
-		buf_printf(out, "\\%c", *text);
-	else
-		buf_put(out, text, size);
-	return size == 0 ? 1 : size;
+	utf8_put(&clean, l->text, l->size);
+	for (size_t i = 0; i < clean.size; i++) {
+		if (clean.data[i] == '\n' || clean.data[i] == '"' || clean.data[i] == '\\')
+			buf_byte(out, '\\');
+		buf_byte(out, clean.data[i] == '\n' ? 'n' : clean.data[i]);
+	}
+	out->failed |= clean.failed;
+	buf_free(&clean);
 }
 
 /* name{label="text",...} and a space; le: the bound of a bucket, NULL: none. */
@@ -27,8 +26,7 @@ static void put_series(struct buf *out, const char *name, const char *suffix, co
 	buf_printf(out, "%s%s{", name, suffix);
 	for (const struct label *l = labels; l->name != NULL; l++) {
 		buf_printf(out, "%s%s=\"", l == labels ? "" : ",", l->name);
-		for (size_t i = 0; i < l->size;)
-			i += put_character(out, l->text + i, l->size - i);
+		put_label(out, l);
 		buf_byte(out, '"');
 	}
 	if (le != NULL)

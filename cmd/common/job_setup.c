@@ -60,7 +60,7 @@ bool job_setup_read(struct job_setup *out, const char *text, size_t size)
 {
 	yyjson_val *root;
 
-	*out = (struct job_setup){.doc = yyjson_read(text, size, 0)};
+	*out = (struct job_setup){.doc = yyjson_read(text, size, YYJSON_READ_ALLOW_INVALID_UNICODE)}; /* words are any bytes */
 	root = yyjson_doc_get_root(out->doc);
 	if (!read_command(out, yyjson_obj_get(root, "command")) || !read_mode(out, yyjson_get_str(yyjson_obj_get(root, "mode")))) {
 		job_setup_release(out);

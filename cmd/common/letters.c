@@ -8,7 +8,7 @@
 #include "base/glob.h"
 #include "base/moment.h"
 #include "base/utf8.h"
-#include "event/render.h"
+#include "common/json.h"
 
 static const char *const kinds[] = {[EVS_LETTER_DAMAGED] = "damaged", [EVS_LETTER_LINE] = "line", [EVS_LETTER_FOLD] = "fold", [EVS_LETTER_EVENT] = "event"};
 
@@ -84,38 +84,6 @@ int letter_each(struct evs_store *store, const struct letter_filter *f,
 
 /* ---- as JSON ---- */
 
-/* A string of bytes that need be no text: what is none is shown as U+FFFD. */
-static void put_string(struct buf *out, const char *text, size_t size)
-{
-	struct buf clean = {0};
-	size_t n;
-
-	for (size_t at = 0; at < size; at += n == 0 ? 1 : n) {
-		n = utf8_character(text + at, size - at);
-		if (n == 0)
-			buf_text(&clean, "\xef\xbf\xbd");
-		else
-			buf_put(&clean, text + at, n);
-	}
-	render_string(out, clean.data == NULL ? (const uint8_t *)"" : clean.data, clean.size);
-	out->failed |= clean.failed;
-	buf_free(&clean);
-}
-
-static void put_text(struct buf *out, const char *name, const char *text, size_t size)
-{
-	buf_printf(out, ",\"%s\":", name);
-	put_string(out, text, size);
-}
-
-static void put_moment(struct buf *out, const char *name, int64_t us)
-{
-	char text[MOMENT_TEXT];
-
-	moment_format_us(us, text);
-	put_text(out, name, text, sizeof text);
-}
-
 /* RFC 4648. */
 static void put_base64(struct buf *out, const char *name, const char *text, size_t size)
 {
@@ -145,28 +113,28 @@ static void put_field(struct buf *out, struct evs_store *store, const struct evs
 		return;
 	text = evs_event_field(store, &l->event, field, scratch, &size);
 	if (text != NULL)
-		put_text(out, name, text, size);
+		json_put_text(out, name, text, size);
 }
 
 static void put_short(struct buf *out, struct evs_store *store, const struct evs_letter *l)
 {
 	buf_printf(out, "{\"id\":%" PRIu64 ",\"kind\":\"%s\"", l->id, kinds[l->kind]);
 	if (l->kind == EVS_LETTER_DAMAGED) {
-		put_text(out, "reason", l->reason, l->reason_size);
+		json_put_text(out, "reason", l->reason, l->reason_size);
 		return;
 	}
 	if (l->kind == EVS_LETTER_LINE) {
 		buf_printf(out, ",\"line\":%" PRIu64, l->line);
 	} else {
-		put_text(out, l->kind == EVS_LETTER_FOLD ? "projection" : "group", l->owner, l->owner_size);
+		json_put_text(out, l->kind == EVS_LETTER_FOLD ? "projection" : "group", l->owner, l->owner_size);
 		buf_printf(out, ",\"position\":%" PRIu64, l->position);
 		put_field(out, store, l, "eventType", EVS_FIELD_TYPE);
 		put_field(out, store, l, "aggregateId", EVS_FIELD_STREAM);
 	}
 	if (l->kind == EVS_LETTER_EVENT)
 		buf_printf(out, ",\"attempts\":%" PRIu64 "%s", l->attempts, l->parked ? ",\"parked\":true" : "");
-	put_moment(out, "recordedAt", l->recorded_us);
-	put_text(out, "reason", l->reason, l->reason_size);
+	json_put_moment(out, "recordedAt", l->recorded_us);
+	json_put_text(out, "reason", l->reason, l->reason_size);
 }
 
 /* The last line that the handler of the newest try wrote to standard error. */
@@ -180,7 +148,7 @@ static void put_last_line(struct buf *out, const struct evs_letter *l)
 	for (begin = end; begin > 0 && t->output[begin - 1] != '\n'; begin--)
 		;
 	if (end > 0)
-		put_text(out, "stderr", t->output + begin, end - begin);
+		json_put_text(out, "stderr", t->output + begin, end - begin);
 }
 
 static void put_how(struct buf *out, const struct evs_try *t)
@@ -201,8 +169,8 @@ static void put_tries(struct buf *out, const struct evs_letter *l)
 		moment_format_us(t->at_us, at);
 		buf_printf(out, "%s{\"at\":\"%.*s\",\"tookSeconds\":%.3f", i == 0 ? "" : ",", MOMENT_TEXT, at, (double)t->took_us / 1e6);
 		put_how(out, t);
-		put_text(out, "reason", t->reason, t->reason_size);
-		put_text(out, "stderr", t->output, t->output_size);
+		json_put_text(out, "reason", t->reason, t->reason_size);
+		json_put_text(out, "stderr", t->output, t->output_size);
 		buf_text(out, "}");
 	}
 	buf_text(out, "]");
@@ -226,18 +194,16 @@ static void put_rest(struct buf *out, struct evs_store *store, const struct evs_
 {
 	if (l->kind == EVS_LETTER_LINE) {
 		if (utf8_valid(l->text, l->text_size, NULL))
-			put_text(out, "text", l->text, l->text_size);
+			json_put_text(out, "text", l->text, l->text_size);
 		else
 			put_base64(out, "base64", l->text, l->text_size);
-		if (l->setup_size > 0) {
-			buf_text(out, ",\"append\":");
-			buf_put(out, l->setup, l->setup_size);
-		}
+		if (l->setup_size > 0)
+			json_put_value(out, "append", l->setup, l->setup_size);
 		return;
 	}
 	if (l->n_tries > 0) {
-		put_moment(out, "firstFailedAt", l->tries[0].at_us);
-		put_moment(out, "lastFailedAt", l->tries[l->n_tries - 1].at_us);
+		json_put_moment(out, "firstFailedAt", l->tries[0].at_us);
+		json_put_moment(out, "lastFailedAt", l->tries[l->n_tries - 1].at_us);
 		put_how(out, &l->tries[l->n_tries - 1]);
 	}
 	if (l->kind == EVS_LETTER_EVENT)
@@ -280,7 +246,7 @@ void letter_put_raw(struct buf *out, struct evs_store *store, const struct evs_l
 static void put_if(struct buf *out, const char *name, const char *text, size_t size)
 {
 	if (size > 0)
-		put_text(out, name, text, size);
+		json_put_text(out, name, text, size);
 }
 
 void letter_put_entry(struct buf *out, const struct evs_letter_entry *e)
@@ -290,17 +256,15 @@ void letter_put_entry(struct buf *out, const struct evs_letter_entry *e)
 
 	moment_format_us(e->at_us, at);
 	buf_printf(out, "{\"at\":\"%.*s\"", MOMENT_TEXT, at);
-	put_text(out, "who", e->who, e->who_size);
+	json_put_text(out, "who", e->who, e->who_size);
 	buf_printf(out, ",\"action\":\"%s\",\"done\":%s,\"id\":%" PRIu64 ",\"kind\":\"%s\"", actions[e->action], e->done ? "true" : "false", e->id,
 	           kinds[e->kind]);
 	put_if(out, e->kind == EVS_LETTER_FOLD ? "projection" : "group", e->owner, e->owner_size);
 	if (e->kind != EVS_LETTER_DAMAGED)
 		buf_printf(out, ",\"%s\":%" PRIu64, e->kind == EVS_LETTER_LINE ? "line" : "position", e->number);
 	put_if(out, "why", e->why, e->why_size);
-	if (e->command_size > 0) {
-		buf_text(out, ",\"command\":");
-		buf_put(out, e->command, e->command_size);
-	}
+	if (e->command_size > 0)
+		json_put_value(out, "command", e->command, e->command_size);
 	put_if(out, "reason", e->reason, e->reason_size);
 	put_if(out, "before", e->before, e->before_size);
 	put_if(out, "after", e->after, e->after_size);

@@ -22,6 +22,7 @@ static struct {
 	bool closed, stopped, patient;
 	bool terminal, coloured;
 	int failure; /* errno of the first write that failed */
+	size_t flushed; /* bytes of the text that the last output_flush has written */
 } output;
 
 void output_begin(void)
@@ -60,22 +61,23 @@ static bool is_over(void)
 	return output.closed || output.stopped || output.failure != 0;
 }
 
-static int write_all(const char *p, size_t size)
+/* Write; returns how many bytes were, fewer than all where is_over. */
+static size_t write_all(const char *p, size_t size)
 {
-	while (size > 0 && !is_over()) {
-		ssize_t n = write(STDOUT_FILENO, p, size);
+	size_t done = 0;
 
-		if (n < 0) {
+	while (done < size && !is_over()) {
+		ssize_t n = write(STDOUT_FILENO, p + done, size - done);
+
+		if (n < 0)
 			note_failure(errno);
-		} else {
-			p += n;
-			size -= (size_t)n;
-		}
+		else
+			done += (size_t)n;
 		/* A pipe that took a part alone is full: a signal came. */
-		if (size > 0 && signals_caught != 0 && (!output.patient || signals_reminders > 0))
+		if (done < size && signals_caught != 0 && (!output.patient || signals_reminders > 0))
 			output.stopped = true;
 	}
-	return is_over() ? -1 : 0;
+	return done;
 }
 
 /*
@@ -95,7 +97,8 @@ static void put_shown(struct buf *out, const uint8_t *text, size_t size)
 	}
 }
 
-int output_write(const void *data, size_t size)
+/* As output_write; returns how much of the data was written: on a terminal all or nothing. */
+static size_t write_shown(const void *data, size_t size)
 {
 	struct buf shown = {0};
 
@@ -104,8 +107,14 @@ int output_write(const void *data, size_t size)
 	put_shown(&shown, data, size);
 	if (shown.failed && output.failure == 0)
 		output.failure = ENOMEM;
-	write_all((const char *)shown.data, shown.size);
+	size = write_all((const char *)shown.data, shown.size) == shown.size && !shown.failed ? size : 0;
 	buf_free(&shown);
+	return size;
+}
+
+int output_write(const void *data, size_t size)
+{
+	write_shown(data, size);
 	return is_over() ? -1 : 0;
 }
 
@@ -116,13 +125,16 @@ struct buf *output_buf(void)
 
 int output_flush(void)
 {
-	int failed;
-
 	if (output.text.failed && output.failure == 0)
 		output.failure = ENOMEM;
-	failed = output_write(output.text.data, output.text.size);
+	output.flushed = write_shown(output.text.data, output.text.size);
 	output.text.size = 0;
-	return failed;
+	return is_over() ? -1 : 0;
+}
+
+size_t output_flushed(void)
+{
+	return output.flushed;
 }
 
 int output_flush_large(void)

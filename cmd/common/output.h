@@ -31,6 +31,9 @@ struct buf *output_buf(void);
 /* Write what is in the output_buf. As output_write. */
 int output_flush(void);
 
+/* How many bytes of the text the last output_flush has written, which are not all of them where it failed. */
+size_t output_flushed(void);
+
 /* Flush when the output_buf has grown large. */
 int output_flush_large(void);
 

@@ -19,6 +19,7 @@
 #define PATIENCE (10000 * MS) /* that handlers have to end after a signal */
 #define NUDGE_EVERY (500 * MS) /* a look at whether a command keeps its answers */
 #define GRACE (2000 * MS)     /* and after they were asked to */
+#define VALUE_MAX 16384       /* bytes of a variable's value */
 
 extern char **environ;
 
@@ -33,29 +34,26 @@ bool work_stopping(struct job *job)
 
 int work_next(struct job *job, struct evs_work *work, struct evs_error *err)
 {
-	int status;
-
-	if (work_stopping(job) || (job->has_limit && job->left == 0))
-		return EVS_END;
-	status = evs_consume_next(job->consume, work, err);
-	if (status == EVS_OK && job->has_limit && work->attempt == 1)
-		job->left--;
-	return status;
+	return work_stopping(job) ? EVS_END : evs_consume_next(job->consume, work, err);
 }
 
 bool work_is_over(const struct job *job)
 {
-	return signals_caught != 0 || (job->has_limit && job->left == 0) || evs_consume_over(job->consume);
+	return signals_caught != 0 || evs_consume_over(job->consume);
 }
 
 /* ---- the environment ---- */
 
-/* NAME=VALUE, ended by 0. */
+/*
+ * NAME=VALUE, ended by 0; nothing where no variable can hold it: it has a 0, or is so long that with others like it a command could
+ * not be run. All fields together stay below the least that Linux grants a command, 128 KiB (execve(2)).
+ */
 static void put(struct buf *b, const char *name, struct span value)
 {
+	if (value.size > VALUE_MAX || memchr(value.text, '\0', value.size) != NULL)
+		return;
 	buf_printf(b, "%s=", name);
-	if (memchr(value.text, '\0', value.size) == NULL) /* no variable can hold that */
-		buf_put(b, value.text, value.size);
+	buf_put(b, value.text, value.size);
 	buf_byte(b, 0);
 }
 

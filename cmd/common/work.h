@@ -14,8 +14,6 @@ struct job {
 	int64_t timeout_ms;    /* 0: none */
 	size_t concurrency;    /* handlers at a time */
 	size_t batch;          /* events a run */
-	bool has_limit;
-	uint64_t left;         /* of the limit */
 	bool hurried;          /* there is more to do: work_wait does not sleep */
 	int64_t stopped_ns;    /* when a signal was seen; 0: none was */
 };
@@ -31,7 +29,7 @@ int work_print(struct job *job, struct evs_error *err); /* none: they are printe
 /* Whether to take no more: a signal came. */
 bool work_stopping(struct job *job);
 
-/* evs_consume_next, but for a signal and the limit. */
+/* evs_consume_next, but for a signal. */
 int work_next(struct job *job, struct evs_work *work, struct evs_error *err);
 
 /* Whether nothing is to come. */

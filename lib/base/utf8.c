@@ -57,6 +57,17 @@ size_t utf8_write(uint32_t code, char *out)
 	return 4;
 }
 
+void utf8_put(struct buf *out, const char *text, size_t size)
+{
+	for (size_t i = 0, n; i < size; i += n == 0 ? 1 : n) {
+		n = utf8_character(text + i, size - i);
+		if (n == 0)
+			buf_text(out, "\xef\xbf\xbd");
+		else
+			buf_put(out, text + i, n);
+	}
+}
+
 size_t utf8_length(const char *text, size_t size)
 {
 	size_t n = 0;

@@ -6,6 +6,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "base/buf.h"
 #include "evs.h"
 
 /* Bytes of the character that begins at text, of which `left` bytes are there; 0: it is none. */
@@ -16,6 +17,9 @@ bool utf8_valid(const char *text, size_t size, size_t *bad);
 
 /* Write a code point, at most 4 bytes; returns how many. */
 size_t utf8_write(uint32_t code, char *out);
+
+/* Put text behind out, each byte that is no UTF-8 as U+FFFD. */
+void utf8_put(struct buf *out, const char *text, size_t size);
 
 /* How many characters valid text has. */
 size_t utf8_length(const char *text, size_t size);

@@ -25,8 +25,8 @@ static int check(const struct evs_consume_options *o, struct evs_error *err)
 {
 	const struct evs_selector *s = o->selector;
 
-	if (s != NULL && (s->has_limit || s->has_last || s->reverse))
-		return error_set(err, EVS_USAGE, 0, "a group takes all events that match, in their order: no limit, last or reverse");
+	if (s != NULL && (s->has_last || s->reverse))
+		return error_set(err, EVS_USAGE, 0, "a group takes all events that match, in their order: no last or reverse");
 	if (o->in_hand == 0 || o->backoff < 1 || o->initial_delay_ms < 0 || o->max_delay_ms < 0)
 		return error_set(err, EVS_USAGE, 0, "a delay is not negative, and it grows by a factor of at least 1");
 	return group_check_name(o->group, err);
@@ -117,6 +117,8 @@ int evs_consume_new(struct evs_store *store, const struct evs_consume_options *o
 	c->options = *options;
 	if (options->selector != NULL)
 		c->selector = *options->selector;
+	c->left = c->selector.has_limit ? c->selector.limit : UINT64_MAX;
+	c->selector.has_limit = false; /* the scan also meets events that are not this member's */
 	c->seed = (uint64_t)moment_now_us() ^ (uint64_t)getpid() << 32;
 	items_init(&c->items);
 	status = begin(c, err);
@@ -223,7 +225,7 @@ int evs_consume_next(struct evs_consume *c, struct evs_work *work, struct evs_er
 		status = scan_due(c, &item, &r, err);
 	if (status == EVS_END)
 		status = take_ready(c, &item, &r, err);
-	if (status == EVS_END)
+	if (status == EVS_END && c->left > 0)
 		status = take_new(c, &item, &r, err);
 	if (status != EVS_OK)
 		return status;
@@ -396,7 +398,7 @@ int evs_consume_return(struct evs_consume *c, uint64_t ticket, struct evs_error 
 static bool is_due(const struct evs_consume *c, int64_t now)
 {
 	return c->done_ns != 0 && (now - c->done_ns >= COMMIT_EVERY || c->items.done >= DONE_MAX ||
-	                           (c->items.in_hand == 0 && c->items.ready.first == ITEM_NONE && c->at_end));
+	                           (c->items.in_hand == 0 && c->items.ready.first == ITEM_NONE && (c->at_end || c->left == 0)));
 }
 
 /* Whether nothing is in hand, and all that can be had was. */
@@ -511,6 +513,8 @@ void evs_consume_changed(struct evs_consume *c)
 
 bool evs_consume_over(const struct evs_consume *c)
 {
+	if (c->left == 0)
+		return c->items.in_hand == 0 && c->items.kept == 0 && !waits_have_own(&c->waits);
 	return !c->options.follow && is_idle(c) && !c->passed && c->waits.n == 0;
 }
 

@@ -41,6 +41,7 @@ struct evs_consume {
 	struct evs_store *store;
 	struct evs_consume_options options;
 	struct evs_selector selector; /* with the end of what was there in the beginning, unless it follows */
+	uint64_t left;                /* of the selector's limit: events that may still be taken */
 	struct buf selectors;         /* as text, ended by 0 */
 	struct member member;
 	uint32_t number;              /* of the group */
@@ -73,7 +74,7 @@ struct evs_consume {
 	int64_t looked_ns;            /* when others were last looked for */
 	int64_t idle_ns;              /* since when there was nothing to do; 0: there is */
 	int64_t kept_up_ns;           /* when a busy member last moved positions on */
-	uint64_t stored_position;     /* that the store has */
+	uint64_t stored_position;     /* group_mark of what the store has */
 	struct evs_consume_result result;
 	uint64_t stuck;               /* an event on which the group stops now; 0: none */
 	struct evs_error stuck_why;

@@ -20,7 +20,7 @@ static int done(struct evs_consume *c, struct item *item, enum item_outcome outc
 
 int fail_behind(struct evs_consume *c, struct item *item, struct evs_error *err)
 {
-	const struct waiting one = {.position = item->position, .stream = item->stream, .slot = item->slot};
+	const struct waiting one = {.position = item->position, .stream = item->stream, .slot = item->slot, .own = item->own};
 
 	if (!waits_put(&c->waits, &one))
 		return error_nomem(err);
@@ -121,7 +121,7 @@ static int waits_follow(struct evs_consume *c, uint16_t slot, uint64_t stream, u
 static int put_back(struct evs_consume *c, struct item *item, int64_t due_us, struct evs_error *err)
 {
 	const struct waiting one = {.position = item->position, .stream = item->stream, .slot = item->slot, .tries = item->attempt,
-	                            .due_us = due_us, .stored = item->waited, .taken = item->waited};
+	                            .due_us = due_us, .stored = item->waited, .taken = item->waited, .own = item->own};
 
 	item->due_us = due_us;
 	return waits_put(&c->waits, &one) ? done(c, item, OUTCOME_RETRY) : error_nomem(err);

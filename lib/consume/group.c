@@ -6,6 +6,8 @@
 #include "base/error.h"
 #include "base/hash.h"
 #include "base/utf8.h"
+#include "event/term.h"
+#include "event/view.h"
 
 enum { GROUP_VERSION = 1, FIXED = 1 + 4 };
 static const char next_number[] = "groups"; /* in KV_META */
@@ -22,7 +24,20 @@ unsigned group_slot(uint64_t stream, uint64_t position)
 	return (unsigned)(hash_mix(stream != 0 ? stream : position) % GROUP_SLOTS);
 }
 
-uint64_t group_position(const struct group *g)
+bool group_stream(const struct evs_store *store, const struct record *r, uint64_t *stream)
+{
+	struct view v;
+
+	*stream = 0;
+	if (!view_open(&v, r->body, r->size))
+		return false;
+	if (view_has_stream(&v))
+		*stream = term_stream(store->seed, term_hash(store->seed, TERM_AGGREGATE, &v.texts[NAME_AGGREGATE_ID], store->names),
+		                      &v.texts[NAME_AGGREGATE_TYPE], store->names);
+	return true;
+}
+
+uint64_t group_mark(const struct group *g)
 {
 	uint64_t least = UINT64_MAX;
 
@@ -153,7 +168,7 @@ static void put_text(struct buf *b, const char *text)
 
 static void put_positions(struct buf *b, const struct group *g)
 {
-	uint64_t least = group_position(g);
+	uint64_t least = group_mark(g);
 	unsigned from = 0;
 
 	buf_varint(b, least);

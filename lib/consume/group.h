@@ -11,6 +11,7 @@
 #define EVS_CONSUME_GROUP_H
 
 #include "base/buf.h"
+#include "event/render.h"
 #include "evs.h"
 #include "store/store.h"
 
@@ -43,8 +44,11 @@ void group_release(struct group *g);
 /* Write it; of a new one (number 0) the number is set. */
 int group_put(struct kv_txn *txn, const char *name, struct group *g, struct evs_error *err);
 
-/* The position up to which all is done but for what waits or is dead. */
-uint64_t group_position(const struct group *g);
+/* The position up to which all is done but for what waits or is dead: the least of the slots'. */
+uint64_t group_mark(const struct group *g);
+
+/* The hash of an event's stream, 0 where it is in none. False: the event is damaged. */
+bool group_stream(const struct evs_store *store, const struct record *r, uint64_t *stream);
 
 /* Count a run of a handler. */
 void group_count_time(struct group *g, int64_t took_us);

@@ -34,6 +34,7 @@ struct item {
 	uint32_t follower;         /* in its lane, or among the ready */
 	uint16_t slot;
 	uint8_t state, outcome;
+	bool own;                  /* as in struct waiting (waits.h) */
 	bool waited;               /* it comes from KV_WAIT and is in no slot's line */
 	bool stale;                /* the store has it done with: another member's last commit was not seen when it was taken */
 	uint8_t *copy;             /* the packed event of one that is kept, or NULL; owned */

@@ -7,6 +7,7 @@
 #include "consume/group.h"
 #include "consume/letter.h"
 #include "consume/member.h"
+#include "consume/progress.h"
 #include "consume/wait.h"
 #include "store/fetch.h"
 
@@ -18,52 +19,18 @@ struct shown {
 	uint64_t members[MEMBERS_MAX];
 	struct group record;
 	char *name;
+	uint64_t wait; /* its first event that waits */
 };
 
 struct looking {
 	struct evs_store *store;
 	struct kv_txn *txn;
 	struct store_state state;
-	struct fetch fetch;
 	struct shown *list;
 	size_t n, cap;
 };
 
 /* ---- one group ---- */
-
-static int least(void *context, const struct wait *w)
-{
-	uint64_t *position = context;
-
-	if (w->position < *position)
-		*position = w->position;
-	return EVS_OK;
-}
-
-static int look_at_waits(struct looking *l, struct shown *s, struct evs_error *err)
-{
-	uint64_t first = UINT64_MAX;
-	int status = s->record.waiting == 0 ? EVS_OK : wait_each(l->txn, s->record.number, least, &first, err);
-
-	if (s->group.position < l->state.last_position && s->group.position + 1 < first)
-		first = s->group.position + 1;
-	s->group.first_unfinished = first == UINT64_MAX ? 0 : first;
-	return status;
-}
-
-static int look_at_lag(struct looking *l, struct shown *s, struct evs_error *err)
-{
-	struct record r;
-	int status;
-
-	s->group.lag_events = s->group.position < l->state.last_position ? l->state.last_position - s->group.position : 0;
-	if (s->group.first_unfinished == 0)
-		return EVS_OK;
-	status = fetch_record(&l->fetch, l->txn, s->group.first_unfinished, &r, err);
-	if (status == EVS_OK && moment_now_us() > r.recorded_us)
-		s->group.lag_us = moment_now_us() - r.recorded_us;
-	return status == EVS_END ? EVS_OK : status;
-}
 
 static int look_at_members(struct looking *l, struct shown *s, struct evs_error *err)
 {
@@ -99,16 +66,46 @@ static int look(struct looking *l, struct shown *s, struct evs_error *err)
 	const struct group *g = &s->record;
 	int status;
 
-	s->group = (struct evs_group){.setup = g->setup, .selectors = g->selectors, .position = group_position(g), .handled = g->handled,
+	s->group = (struct evs_group){.setup = g->setup, .selectors = g->selectors, .handled = g->handled,
 	                              .retried = g->retried, .dead = g->dead, .emitted = g->emitted, .waiting = g->waiting, .parked = g->parked,
 	                              .stuck = g->stuck, .reason = g->reason, .made_us = g->made_us, .moved_us = g->moved_us, .took_us = g->took_us};
 	memcpy(s->group.durations, g->buckets, sizeof s->group.durations);
-	status = look_at_waits(l, s, err);
-	if (status == EVS_OK)
-		status = look_at_lag(l, s, err);
+	status = progress_first_wait(l->txn, g, &s->wait, err);
 	if (status == EVS_OK)
 		status = look_at_letters(l, s, err);
 	return status == EVS_OK ? look_at_members(l, s, err) : status;
+}
+
+/* ---- how far it is: events are read, without the transaction ---- */
+
+/* For how long an event has been there. */
+static int look_at_age(struct evs_store *store, uint64_t position, int64_t *us, struct evs_error *err)
+{
+	struct fetch fetch = {.store = store};
+	struct store_state state;
+	struct kv_txn *txn;
+	struct record r;
+	int status = store_begin(store, false, &txn, &state, err);
+
+	if (status != EVS_OK)
+		return status;
+	status = fetch_record(&fetch, txn, position, &r, err);
+	if (status == EVS_OK && moment_now_us() > r.recorded_us)
+		*us = moment_now_us() - r.recorded_us;
+	fetch_release(&fetch);
+	kv_abort(txn);
+	return status == EVS_END ? EVS_OK : status;
+}
+
+static int look_at_progress(struct looking *l, struct shown *s, struct evs_error *err)
+{
+	struct progress p;
+	int status = progress_of(l->store, &s->record, s->wait, l->state.last_position, &p, err);
+
+	s->group.position = p.position;
+	s->group.first_unfinished = p.first_unfinished;
+	s->group.lag_events = p.lag;
+	return status == EVS_OK && p.first_unfinished != 0 ? look_at_age(l->store, p.first_unfinished, &s->group.lag_us, err) : status;
 }
 
 /* ---- all of them ---- */
@@ -151,7 +148,7 @@ static int gather(struct looking *l, const char *name, struct evs_error *err)
 int evs_group_list(struct evs_store *store, const char *name, int (*each)(void *context, const struct evs_group *group),
                    void *context, struct evs_error *err)
 {
-	struct looking l = {.store = store, .fetch = {.store = store}};
+	struct looking l = {.store = store};
 	int status = name == NULL ? EVS_OK : group_check_name(name, err);
 
 	if (status == EVS_OK)
@@ -159,13 +156,13 @@ int evs_group_list(struct evs_store *store, const char *name, int (*each)(void *
 	if (status == EVS_OK)
 		status = gather(&l, name, err);
 	kv_abort(l.txn);
-	fetch_release(&l.fetch);
 	for (size_t i = 0; i < l.n && status == EVS_OK; i++) {
 		struct evs_group *g = &l.list[i].group;
 		g->name = l.list[i].name;
 		g->name_size = strlen(g->name);
 		g->members = l.list[i].members;
-		if (each(context, g) != 0)
+		status = look_at_progress(&l, &l.list[i], err);
+		if (status == EVS_OK && each(context, g) != 0)
 			status = error_set(err, EVS_INTERRUPTED, 0, "interrupted");
 	}
 	for (size_t i = 0; i < l.n; i++) {
@@ -182,10 +179,9 @@ int evs_group_list(struct evs_store *store, const char *name, int (*each)(void *
  * A group that nobody consumes, for a change. txn is the caller's where EVS_OK is returned; so is *m, which keeps others out.
  * made: NULL, or it is made where it is not there, and whether it was.
  */
-static int begin_change(struct evs_store *store, const char *name, bool *made, struct kv_txn **txn, struct group *g, struct member *m,
-                        struct evs_error *err)
+static int begin_change(struct evs_store *store, const char *name, bool *made, struct kv_txn **txn, struct store_state *state, struct group *g,
+                        struct member *m, struct evs_error *err)
 {
-	struct store_state state;
 	uint64_t pid = 0;
 	int status = group_check_name(name, err);
 
@@ -195,7 +191,7 @@ static int begin_change(struct evs_store *store, const char *name, bool *made, s
 	if (status == EVS_OK && !store->writable)
 		status = error_set(err, EVS_USAGE, 0, "the store is open for reading only");
 	if (status == EVS_OK)
-		status = store_begin(store, true, txn, &state, err);
+		status = store_begin(store, true, txn, state, err);
 	if (status == EVS_OK)
 		status = group_get(*txn, name, g, err);
 	if (made != NULL && (*made = status == EVS_END)) {
@@ -216,57 +212,72 @@ static int begin_change(struct evs_store *store, const char *name, bool *made, s
 	return status;
 }
 
-static int end_change(struct kv_txn *txn, struct group *g, struct member *m, int status, struct evs_error *err)
+static int end_txn(struct kv_txn *txn, int status, struct evs_error *err)
 {
 	if (status == EVS_OK)
-		status = kv_commit(txn, err);
-	else
-		kv_abort(txn);
+		return kv_commit(txn, err);
+	kv_abort(txn);
+	return status;
+}
+
+static void end_change(struct group *g, struct member *m)
+{
 	group_release(g);
 	member_leave(m);
-	return status;
+}
+
+/* Have a group go on behind a position. */
+static int write_reset(struct kv_txn *txn, const char *name, struct group *g, uint64_t position, struct evs_error *err)
+{
+	int status = wait_clear(txn, g->number, err);
+
+	for (unsigned i = 0; i < GROUP_SLOTS; i++)
+		g->positions[i] = position;
+	g->waiting = 0;
+	g->stuck = 0;
+	free(g->reason);
+	g->reason = NULL;
+	g->moved_us = moment_now_us();
+	return status == EVS_OK ? group_put(txn, name, g, err) : status;
 }
 
 int evs_group_reset(struct evs_store *store, const char *name, uint64_t position, bool dry_run, uint64_t *before, struct evs_error *err)
 {
+	struct progress p = {.position = UINT64_MAX};
+	struct store_state state;
 	struct kv_txn *txn;
 	struct member m;
-	struct group g;
-	uint64_t last;
+	struct group g, old;
+	uint64_t wait;
 	bool made;
-	int status = evs_last_position(store, &last, err);
+	int status = begin_change(store, name, &made, &txn, &state, &g, &m, err);
 
-	if (status == EVS_OK && position > last)
-		status = error_set(err, EVS_USAGE, 0, "there is no event at position %llu for group '%s' to go on behind, the newest has %llu",
-		                   (unsigned long long)position, name, (unsigned long long)last);
-	if (status == EVS_OK)
-		status = begin_change(store, name, &made, &txn, &g, &m, err);
 	if (status != EVS_OK)
 		return status;
-	*before = made ? UINT64_MAX : group_position(&g);
-	if (dry_run) {
-		end_change(txn, &g, &m, EVS_END, err);
-		return EVS_OK;
-	}
-	for (unsigned i = 0; i < GROUP_SLOTS; i++)
-		g.positions[i] = position;
-	g.waiting = 0;
-	g.stuck = 0;
-	free(g.reason);
-	g.reason = NULL;
-	g.moved_us = moment_now_us();
-	status = wait_clear(txn, g.number, err);
+	old = g;
+	status = progress_first_wait(txn, &g, &wait, err);
+	if (status == EVS_OK && position > state.last_position) /* what comes up to there would be passed over */
+		status = error_set(err, EVS_USAGE, 0, "there is no position %llu: the newest event is at position %llu; nothing was changed",
+		                   (unsigned long long)position, (unsigned long long)state.last_position);
 	if (status == EVS_OK)
-		status = group_put(txn, name, &g, err);
-	return end_change(txn, &g, &m, status, err);
+		status = dry_run ? EVS_END : write_reset(txn, name, &g, position, err);
+	status = end_txn(txn, status, err);
+	if (status == EVS_END)
+		status = EVS_OK;
+	if (status == EVS_OK && !made)
+		status = progress_of(store, &old, wait, state.last_position, &p, err);
+	*before = p.position;
+	end_change(&g, &m);
+	return status;
 }
 
 int evs_group_drop(struct evs_store *store, const char *name, struct evs_error *err)
 {
+	struct store_state state;
 	struct kv_txn *txn;
 	struct member m;
 	struct group g;
-	int status = begin_change(store, name, NULL, &txn, &g, &m, err);
+	int status = begin_change(store, name, NULL, &txn, &state, &g, &m, err);
 
 	if (status != EVS_OK)
 		return status;
@@ -275,5 +286,7 @@ int evs_group_drop(struct evs_store *store, const char *name, struct evs_error *
 		status = letter_clear_parked(txn, g.number, err);
 	if (status == EVS_OK)
 		status = kv_delete(txn, KV_GROUP, name, strlen(name), err);
-	return end_change(txn, &g, &m, status, err);
+	status = end_txn(txn, status, err);
+	end_change(&g, &m);
+	return status;
 }

@@ -5,8 +5,6 @@
 #include "base/moment.h"
 #include "consume/consume.h"
 #include "consume/letter.h"
-#include "event/term.h"
-#include "event/view.h"
 #include "store/read.h"
 
 enum {
@@ -40,27 +38,26 @@ static void unsnap(struct evs_consume *c)
 static int add_waiting(void *context, const struct wait *w)
 {
 	struct evs_consume *c = context;
-	const struct waiting one = {.position = w->position, .stream = w->stream, .tries = w->tries, .due_us = w->due_us,
-	                            .slot = (uint16_t)w->slot, .stored = true};
+	struct waiting one = {.position = w->position, .stream = w->stream, .tries = w->tries, .due_us = w->due_us,
+	                      .slot = (uint16_t)w->slot, .stored = true, .seen = true};
+	const struct waiting *there;
 
 	if (w->slot >= GROUP_SLOTS || c->slots[w->slot].held)
 		return EVS_OK;
+	there = waits_find(&c->waits, one.slot, one.position);
+	one.own = there != NULL && there->own;
 	return waits_put(&c->waits, &one) ? EVS_OK : EVS_NOMEM;
 }
 
 static int look_at_waits(struct evs_consume *c, struct evs_error *err)
 {
-	size_t n = 0;
-	int status;
+	int status = EVS_OK;
 
 	for (size_t i = 0; i < c->waits.n; i++)
-		if (c->slots[c->waits.list[i].slot].held)
-			c->waits.list[n++] = c->waits.list[i];
-	c->waits.n = n;
-	waits_look(&c->waits);
-	if (c->waiting == 0)
-		return EVS_OK;
-	status = wait_each(c->txn, c->number, add_waiting, c, err);
+		c->waits.list[i].seen = c->slots[c->waits.list[i].slot].held;
+	if (c->waiting > 0)
+		status = wait_each(c->txn, c->number, add_waiting, c, err);
+	waits_forget(&c->waits);
 	return status == EVS_NOMEM ? error_nomem(err) : status;
 }
 
@@ -79,7 +76,7 @@ int scan_look(struct evs_consume *c, struct evs_error *err)
 		memcpy(c->positions, g.positions, sizeof c->positions);
 		c->parked = g.parked;
 		c->waiting = g.waiting;
-		c->stored_position = group_position(&g);
+		c->stored_position = group_mark(&g);
 		status = look_at_waits(c, err);
 	}
 	group_release(&g);
@@ -256,21 +253,6 @@ static int read_on(struct evs_consume *c, struct evs_error *err)
 	return status;
 }
 
-/* The hash of an event's stream, 0 where it is in none; false: it is damaged. */
-static bool stream_of(const struct evs_consume *c, const struct record *r, uint64_t *stream)
-{
-	struct view v;
-
-	*stream = 0;
-	if (!view_open(&v, r->body, r->size))
-		return false;
-	if (view_has_stream(&v))
-		*stream = term_stream(c->store->seed,
-		                      term_hash(c->store->seed, TERM_AGGREGATE, &v.texts[NAME_AGGREGATE_ID], c->store->names),
-		                      &v.texts[NAME_AGGREGATE_TYPE], c->store->names);
-	return true;
-}
-
 int scan_is_parked(struct evs_consume *c, uint64_t stream, bool *parked, struct evs_error *err)
 {
 	uint64_t n = 0;
@@ -317,6 +299,8 @@ static int take(struct evs_consume *c, unsigned slot, uint64_t stream, const str
 		return fail_parked(c, new, err);
 	if (waits)
 		return fail_behind(c, new, err);
+	new->own = true;
+	c->left--;
 	if (lane != NULL && lane->in_hand > 0) {
 		items_set(&c->items, new, ITEM_KEPT);
 		line_put(&c->items, &lane->waiting, (uint32_t)(new - c->items.list));
@@ -339,7 +323,7 @@ int scan_next(struct evs_consume *c, struct item **item, struct record *record, 
 	if (c->rewind && (status = scan_begin(c, err)) != EVS_OK)
 		return status;
 	while (status == EVS_OK && *item == NULL) {
-		if (c->items.kept >= KEPT_MAX)
+		if (c->items.kept >= KEPT_MAX || c->left == 0)
 			return EVS_END;
 		if (c->at_record == c->n_records) {
 			if ((status = read_on(c, err)) != EVS_OK)
@@ -347,7 +331,7 @@ int scan_next(struct evs_consume *c, struct item **item, struct record *record, 
 			continue;
 		}
 		*record = c->records[c->at_record++];
-		if (!stream_of(c, record, &stream))
+		if (!group_stream(c->store, record, &stream))
 			return error_set(err, EVS_CORRUPT, 0, "the event at position %llu is damaged", (unsigned long long)record->position);
 		slot = group_slot(stream, record->position);
 		if (c->slots[slot].busy || c->slots[slot].stalled) {
@@ -395,7 +379,7 @@ int scan_due(struct evs_consume *c, struct item **item, struct record *record, s
 	int status;
 
 	*item = NULL;
-	while ((w = waits_due(&c->waits, now, &at)) != NULL) {
+	while ((w = waits_due(&c->waits, now, c->left == 0, &at)) != NULL) {
 		uint16_t slot = w->slot;
 		uint64_t position = w->position;
 		struct lane *lane = NULL;
@@ -422,6 +406,8 @@ int scan_due(struct evs_consume *c, struct item **item, struct record *record, s
 		if (lane != NULL)
 			lane->in_hand++;
 		(*item)->attempt = w->tries + 1;
+		c->left -= !w->own && w->tries == 0;
+		(*item)->own = w->own = true;
 		w->taken = true;
 		s->hands++;
 		return EVS_OK;

@@ -205,7 +205,7 @@ static int fill(struct settling *s, struct kv_txn *txn, struct store_state *stat
 	g->retried += s->add.retried;
 	g->emitted += s->add.emitted;
 	g->moved_us = moment_now_us();
-	s->position = group_position(g);
+	s->position = group_mark(g);
 	if (status == EVS_OK && c->stuck != 0) {
 		g->stuck = c->stuck;
 		status = set_text(&g->reason, c->stuck_why.message, err);

@@ -72,6 +72,14 @@ bool waits_have(const struct waits *w, uint16_t slot, uint64_t stream)
 	return false;
 }
 
+bool waits_have_own(const struct waits *w)
+{
+	for (size_t i = 0; i < w->n; i++)
+		if (w->list[i].own)
+			return true;
+	return false;
+}
+
 size_t waits_of(const struct waits *w, uint16_t slot)
 {
 	return w->n == 0 ? 0 : place_of(w, slot, UINT64_MAX) - place_of(w, slot, 0);
@@ -88,7 +96,7 @@ static bool is_behind(const struct waits *w, size_t at)
 	return false;
 }
 
-struct waiting *waits_due(struct waits *w, int64_t now_us, size_t *at)
+struct waiting *waits_due(struct waits *w, int64_t now_us, bool own, size_t *at)
 {
 	int64_t next = INT64_MAX;
 	bool all = *at == 0;
@@ -97,7 +105,7 @@ struct waiting *waits_due(struct waits *w, int64_t now_us, size_t *at)
 		return NULL;
 	for (size_t i = *at; i < w->n; i++) {
 		struct waiting *one = &w->list[i];
-		if (one->taken || !one->stored || (one->due_us >= next && one->due_us > now_us) || is_behind(w, i))
+		if (one->taken || !one->stored || (own && !one->own) || (one->due_us >= next && one->due_us > now_us) || is_behind(w, i))
 			continue;
 		if (one->due_us <= now_us) {
 			*at = i + 1;
@@ -108,6 +116,17 @@ struct waiting *waits_due(struct waits *w, int64_t now_us, size_t *at)
 	if (all)
 		w->look_us = next;
 	return NULL;
+}
+
+void waits_forget(struct waits *w)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < w->n; i++)
+		if (w->list[i].seen)
+			w->list[n++] = w->list[i];
+	w->n = n;
+	waits_look(w);
 }
 
 void waits_look(struct waits *w)

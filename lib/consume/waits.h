@@ -13,6 +13,8 @@ struct waiting {
 	bool stored; /* it is in KV_WAIT */
 	bool taken;  /* it is in hand, or done with but not committed */
 	bool done;   /* handled, but not committed: it keeps no other of its stream waiting */
+	bool own;    /* this member has taken it: it is one of those that its limit counts */
+	bool seen;   /* it is still there (waits_forget) */
 };
 
 /* Zeroed memory is an empty list. Sorted by slot and position. */
@@ -33,11 +35,17 @@ struct waiting *waits_find(struct waits *w, uint16_t slot, uint64_t position);
 bool waits_have(const struct waits *w, uint16_t slot, uint64_t stream);
 size_t waits_of(const struct waits *w, uint16_t slot);
 
+/* Whether one of the member's own waits. */
+bool waits_have_own(const struct waits *w);
+
 /*
  * The next that is due, which no earlier one of its stream keeps waiting, from the *at-th on; *at is then where to look
- * on. NULL: none; w->look_us then says when to look again, unless some were passed over with *at.
+ * on. own: only the member's own. NULL: none; w->look_us then says when to look again, unless some were passed over with *at.
  */
-struct waiting *waits_due(struct waits *w, int64_t now_us, size_t *at);
+struct waiting *waits_due(struct waits *w, int64_t now_us, bool own, size_t *at);
+
+/* Remove those that were not seen. */
+void waits_forget(struct waits *w);
 
 /* Look anew: something was done with, or became free. */
 void waits_look(struct waits *w);

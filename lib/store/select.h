@@ -51,4 +51,15 @@ size_t select_groups(const struct select *s, struct select_group *groups, size_t
 /* Put selectors as a JSON object behind out: the same ones always give the same bytes. */
 void select_text(struct buf *out, const struct evs_selector *s);
 
+/* Selectors of such a text. */
+struct select_read {
+	struct evs_selector selector; /* borrows the others */
+	void *doc;
+	const char **types, **tags;
+};
+
+/* Owned by the caller (select_read_release). False: it is no such text, or memory ran out. */
+bool select_read(struct select_read *out, const char *text);
+void select_read_release(struct select_read *r);
+
 #endif

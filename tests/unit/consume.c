@@ -25,7 +25,7 @@ static void groups_come_back(void **state)
 	assert_int_equal(group_get(txn, "none", &back, NULL), EVS_END);
 	assert_int_equal(group_get(txn, "g", &back, NULL), EVS_OK);
 	assert_memory_equal(back.positions, g.positions, sizeof g.positions);
-	assert_int_equal(group_position(&back), 1000);
+	assert_int_equal(group_mark(&back), 1000);
 	assert_int_equal(back.handled, g.handled);
 	assert_int_equal(back.buckets[EVS_DURATIONS], 5);
 	assert_int_equal(back.stuck, 77);
@@ -129,24 +129,37 @@ static void waits_are_due(void **state)
 	assert_true(waits_have(&w, 4, 2));
 	assert_false(waits_have(&w, 9, 2));
 	assert_int_equal(waits_of(&w, 4), 3);
-	assert_null(waits_due(&w, 10, &at));
+	assert_null(waits_due(&w, 10, false, &at));
 	assert_int_equal(w.look_us, 20);
-	one = waits_due(&w, 30, &at);
+	one = waits_due(&w, 30, false, &at);
 	assert_non_null(one);
 	assert_int_equal(one->position, 11);
 	one->taken = true;
 	at = 0;
 	waits_look(&w);
-	assert_null(waits_due(&w, 30, &at));
+	assert_null(waits_due(&w, 30, false, &at));
 	at = 0;
-	one = waits_due(&w, 60, &at);
+	one = waits_due(&w, 60, false, &at);
 	assert_non_null(one);
 	assert_int_equal(one->position, 10);
 	waits_remove(&w, 4, 10);
 	at = 0;
-	one = waits_due(&w, 30, &at);
+	one = waits_due(&w, 30, false, &at);
 	assert_non_null(one);
 	assert_int_equal(one->position, 12);
+	/* Where only the member's own count. */
+	at = 0;
+	assert_false(waits_have_own(&w));
+	assert_null(waits_due(&w, 30, true, &at));
+	one->own = one->seen = true;
+	waits_look(&w);
+	at = 0;
+	assert_true(waits_have_own(&w));
+	assert_ptr_equal(waits_due(&w, 30, true, &at), one);
+	/* Those that are not there any more. */
+	waits_forget(&w);
+	assert_int_equal(w.n, 1);
+	assert_int_equal(w.list[0].position, 12);
 	waits_release(&w);
 }
 

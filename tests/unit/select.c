@@ -2,6 +2,7 @@
 #include "base/glob.h"
 #include "base/hash.h"
 #include "base/moment.h"
+#include "store/select.h"
 #include "folder.h"
 
 enum { TYPES = 10, STREAMS = 60, TAGS = 6, EVENTS = 36000, SMALL = 300 };
@@ -452,12 +453,45 @@ static void wrong_selectors(void **state)
 	free(w.events);
 }
 
+/* A text gives the selectors that it was made of. */
+static void texts_are_read_back(void **state)
+{
+	static const char *const list[] = {"a.*", "", "\"b\"\n"};
+	static const struct evs_selector rows[] = {
+		{0},
+		{.stream = "s", .aggregate_type = "", .types = list, .n_types = 3, .event = "e", .correlation = "c", .causation = "d", .source = "web",
+		 .tags = list, .n_tags = 1, .from = 1, .after = UINT64_MAX, .to = 3, .from_revision = 4, .since = "-15m", .until = "2026-01-01",
+		 .as_of = "2026-01-02T03:04:05Z", .where = ".data.total > 100", .shard = 2, .shards = 4},
+		{.source = "\xff is no UTF-8", .to = 7},
+	};
+	static const char *const wrong[] = {"", "[]", "{\"type\":\"x\"}", "{\"type\":[]}", "{\"type\":[1]}", "{\"stream\":1}", "{\"to\":\"x\"}", "{\"to\":0}",
+	                                    "{\"shard\":\"1\"}", "{\"stream\":\"s\""};
+	struct select_read read;
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(rows); i++) {
+		struct buf text = {0}, again = {0};
+		select_text(&text, &rows[i]);
+		buf_byte(&text, 0);
+		assert_true(select_read(&read, (const char *)text.data));
+		select_text(&again, &read.selector);
+		buf_byte(&again, 0);
+		assert_string_equal((const char *)again.data, (const char *)text.data);
+		select_read_release(&read);
+		buf_free(&text);
+		buf_free(&again);
+	}
+	for (size_t i = 0; i < COUNT(wrong); i++)
+		CHECK(!select_read(&read, wrong[i]), "%s", wrong[i]);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		FOLDER_TEST(selectors_agree_with_looking),
 		FOLDER_TEST(reading_goes_on),
 		FOLDER_TEST(wrong_selectors),
+		cmocka_unit_test(texts_are_read_back),
 	};
 
 	return RUN(tests);
