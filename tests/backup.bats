@@ -80,13 +80,13 @@ nothing_left() {
 @test "backup - writes to standard output" {
 	events 9000 >in
 	quiet evs append a.evs in
-	run --separate-stderr bash -c 'evs backup a.evs - | cat >b.evs; exit ${PIPESTATUS[0]}'
+	try bash -c 'evs backup a.evs - | cat >b.evs; exit ${PIPESTATUS[0]}'
 	[ "$status" -eq 0 ]
 	err_is ''
 	is "$(count b.evs)" 9000
 	evs backup a.evs - >c.evs
 	cmp <(evs cat a.evs) <(evs cat c.evs)
-	run --separate-stderr bash -c 'evs backup a.evs - | head -c 100 >/dev/null; exit ${PIPESTATUS[0]}'
+	try bash -c 'evs backup a.evs - | head -c 100 >/dev/null; exit ${PIPESTATUS[0]}'
 	[ "$status" -eq 0 ]
 	err_is ''
 	ran 2 on_terminal evs backup a.evs -

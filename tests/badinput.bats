@@ -334,9 +334,7 @@ mixed() {
 # Give back what a test mounted or made elsewhere, also when it failed.
 mounted= elsewhere=
 teardown() {
-	local children
-	children=$(jobs -p)
-	[ -z "$children" ] || kill -9 $children 2>/dev/null || true
+	[ -z "$!" ] || kill -9 $(jobs -p) 2>/dev/null || true
 	[ -z "$mounted" ] || umount "$mounted" || umount -l "$mounted"
 	[ -z "$elsewhere" ] || rm -rf "$elsewhere"
 }
@@ -429,7 +427,7 @@ mounts() {
 	quiet evs append a.evs in
 	for arguments in 'cat a.evs' 'stat a.evs' 'stat a.evs --by type' 'cat --help' 'cat --version' 'backup a.evs -' \
 		'append b.evs --receipts in'; do
-		run --separate-stderr bash -c '"$1" $2 >/dev/full' - "$EVS_BIN/evs" "$arguments"
+		try bash -c '"$1" $2 >/dev/full' - "$EVS_BIN/evs" "$arguments"
 		[ "$status" = 1 ] || fail "$arguments"
 		err_has 'No space left on device'
 		is "$(wc -l <<<"$stderr")" 1
@@ -443,7 +441,7 @@ mounts() {
 	quiet evs append a.evs in
 	for arguments in 'cat a.evs' 'cat a.evs --reverse' 'cat a.evs --format msgpack' 'cat a.evs -f' 'backup a.evs -'; do
 		head -c 10 pipe >/dev/null 3>&- &
-		run --separate-stderr bash -c 'exec timeout 30 "$1" $2 >pipe' - "$EVS_BIN/evs" "$arguments"
+		try bash -c 'exec timeout 30 "$1" $2 >pipe' - "$EVS_BIN/evs" "$arguments"
 		[ "$status" = 0 ] || fail "$arguments"
 		err_is ''
 		wait
@@ -454,7 +452,7 @@ mounts() {
 	events 50000 >in
 	mkfifo pipe
 	head -n 1 pipe >/dev/null 3>&- &
-	run --separate-stderr bash -c 'exec "$1" append a.evs --receipts in >pipe' - "$EVS_BIN/evs"
+	try bash -c 'exec "$1" append a.evs --receipts in >pipe' - "$EVS_BIN/evs"
 	is "$status" 0
 	err_is ''
 	n=$(count a.evs)

@@ -53,11 +53,11 @@ load helper
 @test "cat ends quietly when nobody reads on" {
 	events 100000 >in
 	quiet evs append a.evs in
-	run --separate-stderr bash -c 'evs cat a.evs | head -n 2; exit ${PIPESTATUS[0]}'
+	try bash -c 'evs cat a.evs | head -n 2; exit ${PIPESTATUS[0]}'
 	[ "$status" -eq 0 ]
 	err_is ''
 	is "$(jq -r .position <<<"$output" | paste -sd' ')" "1 2"
-	run --separate-stderr bash -c 'evs cat a.evs --format table | head -n 1; exit ${PIPESTATUS[0]}'
+	try bash -c 'evs cat a.evs --format table | head -n 1; exit ${PIPESTATUS[0]}'
 	[ "$status" -eq 0 ]
 	err_is ''
 }

@@ -11,8 +11,7 @@ setup_file() {
 }
 
 setup() {
-	mkdir "$BATS_TEST_TMPDIR/here"
-	cd "$BATS_TEST_TMPDIR/here"
+	cd "$BATS_TEST_TMPDIR"
 	for file in "$BATS_FILE_TMPDIR"/loans.*; do
 		[ ! -e "$file" ] || [ "${file%-lock}" != "$file" ] || ln -s "$file" .
 	done

@@ -390,7 +390,7 @@ apply() {
 	# A stream that is not there, fields that no event has, a type that no event has.
 	echo '{"eventType":"account.created","data":{"owner":{"first":"Eve"}}}' >new
 	picks '[.position,.state]' '[null,{"owner":{"first":"Eve"},"balance":0}]' --key new --with new
-	run --separate-stderr evs replay a.evs --fold account.fold --key new --with - <new
+	try evs replay a.evs --fold account.fold --key new --with - <new
 	is "$(jq -c .state <<<"$output")" '{"owner":{"first":"Eve"},"balance":0}'
 	# Such an event has no position, for the fold either.
 	echo 'on "*" { places[.eventType] = [.position, .revision, .recordedAt] }' >place.fold
@@ -432,7 +432,7 @@ apply() {
 	picks '.state.balance' '30.5' --key a1
 	picks '.state.balance' '30.5 0 0' --at-position 10
 	# What was told before it was told.
-	run --separate-stderr evs replay a.evs --fold account.fold --history
+	try evs replay a.evs --fold account.fold --history
 	[ "$status" -eq 1 ]
 	is "$(wc -l <<<"$output")" 10
 	# A fold that fails on purpose.
@@ -752,11 +752,11 @@ print(round(1000 * (time.monotonic() - begun)))' "$@"
 	events 30000 t s >in
 	evs append a.evs in
 	echo 'on "t" { n += 1 }' >n.fold
-	run --separate-stderr bash -c 'evs replay a.evs --fold n.fold --history | head -n 1; echo "${PIPESTATUS[0]}"'
+	try bash -c 'evs replay a.evs --fold n.fold --history | head -n 1; echo "${PIPESTATUS[0]}"'
 	is "$(jq -c .position <<<"$(head -n 1 <<<"$output")")" 10
 	is "$(tail -n 1 <<<"$output")" 0
 	err_is ''
-	run --separate-stderr bash -c 'evs replay a.evs --speed max | head -n 1 >/dev/null; echo "${PIPESTATUS[0]}"'
+	try bash -c 'evs replay a.evs --speed max | head -n 1 >/dev/null; echo "${PIPESTATUS[0]}"'
 	out_is 0
 	err_is ''
 }
