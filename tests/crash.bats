@@ -1,7 +1,7 @@
 # The power goes, and calls fail: tests/crash. Short here; all of it with EVS_TEST_LONG.
 load helper
 
-long=${EVS_TEST_LONG:+--long}
+long=${LONG:+--long}
 export BUILD=${EVS_BIN%/bin}
 
 setup_file() {

@@ -3,9 +3,9 @@ load helper
 
 export BUILD=${EVS_BIN%/bin}
 # With sanitizers each state takes ten times as long.
-case ${EVS_TEST_LONG:+long}:$BUILD in
-long:*asan*) FLIPS=150 ;;
-long:*) FLIPS=2000 ;;
+case $LONG:$BUILD in
+1:*asan*) FLIPS=150 ;;
+1:*) FLIPS=2000 ;;
 *) FLIPS=40 ;;
 esac
 

@@ -486,7 +486,7 @@ sample() {
 		matches(.eventType, "offertes") && .data."org:resource" in ["10913", "11049"]
 	END
 	cmp wanted got
-	[ "$(wc -w <got)" -gt 10000 ]
+	[ "$(wc -w <got)" -gt 2000 ]
 }
 
 @test "--where agrees with jq on fines" {

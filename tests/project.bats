@@ -1,8 +1,6 @@
 # evs project: read models that are kept up to date, and what they are after failures, kills and races.
 load helper
 
-LONG=${EVS_TEST_LONG:+1}
-
 # account.fold, and in.ndjson: accounts N [SEED] more events of it. Ids go on, so that every call adds.
 account_fold() {
 	cat >account.fold <<-'END'
