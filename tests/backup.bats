@@ -97,14 +97,14 @@ nothing_left() {
 
 @test "backup is one moment while others write" {
 	for w in 1 2; do
-		for k in $(seq 1 40); do
+		for k in $(seq $(size 20 40)); do
 			events $((k * 20)) "w$w-$k" "s$w" >in.$w
 			evs append a.evs in.$w
 		done 3>&- &
 	done
 	wait_for test -s a.evs
 	wait_for evs stat a.evs >/dev/null
-	for i in $(seq 1 12); do
+	for i in $(seq $(size 5 12)); do
 		ran 0 evs backup a.evs "b$i.evs"
 		err_is ''
 		n=$(count "b$i.evs")

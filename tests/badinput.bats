@@ -93,7 +93,7 @@ patched() {
 }
 
 @test "a store that was cut off" {
-	events 20000 >in
+	events 2000 >in
 	quiet evs append whole.evs in
 	size=$(stat -c %s whole.evs)
 	for n in 8192 12000 20000 100000 $((size / 2)) $((size - 4096)) $((size - 1)); do

@@ -97,7 +97,7 @@ frames() {
 	size=$(stat -c %s a.evs)
 	RANDOM=5
 	found=0
-	for i in $(seq 40); do
+	for i in $(seq $(size 15 60)); do
 		flipped $(((RANDOM * 32768 + RANDOM) % size))
 		try timeout 20 "$EVS_BIN/evs" verify b.evs
 		case $status in
