@@ -5,6 +5,7 @@
 #include <time.h>
 
 #define NS_PER_S 1000000000
+#define DAY ((int64_t)86400)
 
 /* Days since 1970-01-01 of a date in the proleptic Gregorian calendar (Hinnant, chrono-compatible dates). */
 static int64_t days_of(int64_t year, unsigned month, unsigned day)
@@ -55,12 +56,12 @@ static bool accept(const char **p, const char *end, char c)
 	return true;
 }
 
-static int64_t clamp_ns(int64_t seconds, int64_t ns)
+static int64_t clamp_ns(struct moment m)
 {
 	int64_t v;
 
-	if (__builtin_mul_overflow(seconds, (int64_t)NS_PER_S, &v) || __builtin_add_overflow(v, ns, &v))
-		return seconds < 0 ? MOMENT_MIN : MOMENT_MAX;
+	if (__builtin_mul_overflow(m.seconds, (int64_t)NS_PER_S, &v) || __builtin_add_overflow(v, m.ns, &v))
+		return m.seconds < 0 ? MOMENT_MIN : MOMENT_MAX;
 	return v;
 }
 
@@ -100,49 +101,55 @@ static bool parse_offset(const char **p, const char *end, int64_t *offset)
 	return true;
 }
 
-/*
- * Everything behind the date. Where optional, seconds may be left out, and *unit is how many nanoseconds the
- * last part that was written spans.
- */
-static bool parse_rest(const char *p, const char *end, int64_t days, bool optional, int64_t *ns, int64_t *unit)
+/* Everything behind the date. *cut: seconds are left out, which only a caller who wants to know of it allows. */
+static bool parse_rest(const char *p, const char *end, int64_t days, bool *cut, struct moment *m)
 {
 	unsigned hour, minute, second = 0;
-	int64_t offset, fraction = 0;
+	uint32_t scale = NS_PER_S / 10;
+	int64_t offset;
 
 	if (p == end || (*p != 'T' && *p != 't' && *p != ' '))
 		return false;
 	p++;
 	if (!digits(&p, end, 2, &hour) || !accept(&p, end, ':') || !digits(&p, end, 2, &minute) || hour > 23 || minute > 59)
 		return false;
-	*unit = 60 * (int64_t)NS_PER_S;
+	m->ns = 0;
 	if (accept(&p, end, ':')) {
 		if (!digits(&p, end, 2, &second) || second > 60)
 			return false;
-		*unit = NS_PER_S;
 		if (accept(&p, end, '.')) {
-			int64_t scale = NS_PER_S / 10;
 			if (p == end || *p < '0' || *p > '9')
 				return false;
-			for (; p < end && *p >= '0' && *p <= '9'; p++, scale /= 10) {
-				fraction += (*p - '0') * scale;
-				*unit = scale > 0 ? scale : 1;
-			}
+			for (; p < end && *p >= '0' && *p <= '9'; p++, scale /= 10)
+				m->ns += (uint32_t)(*p - '0') * scale;
 		}
-	} else if (!optional) {
+	} else if (cut == NULL) {
 		return false;
+	} else {
+		*cut = true;
 	}
 	if (!parse_offset(&p, end, &offset) || p != end)
 		return false;
-	*ns = clamp_ns(days * 86400 + (int64_t)(hour * 3600 + minute * 60 + second) - offset, fraction);
+	m->seconds = days * DAY + (int64_t)(hour * 3600 + minute * 60 + second) - offset;
 	return true;
+}
+
+bool moment_read(const char *text, size_t size, struct moment *m)
+{
+	const char *p = text, *end = text + size;
+	int64_t days;
+
+	return parse_date(&p, end, &days) && parse_rest(p, end, days, NULL, m);
 }
 
 bool moment_parse(const char *text, size_t size, int64_t *ns)
 {
-	const char *p = text, *end = text + size;
-	int64_t days, unit;
+	struct moment m;
 
-	return parse_date(&p, end, &days) && parse_rest(p, end, days, false, ns, &unit);
+	if (!moment_read(text, size, &m))
+		return false;
+	*ns = clamp_ns(m);
+	return true;
 }
 
 /* -15m and the like. */
@@ -171,20 +178,23 @@ static bool parse_ago(const char *text, int64_t now_ns, int64_t *ns)
 bool moment_parse_option(const char *text, int64_t now_ns, bool is_end, int64_t *ns)
 {
 	const char *p = text, *end = text + strlen(text);
-	int64_t days, unit;
+	bool cut = false;
+	struct moment m;
+	int64_t days;
 
 	if (*text == '-')
 		return parse_ago(text, now_ns, ns);
 	if (!parse_date(&p, end, &days))
 		return false;
-	if (p == end) {
-		*ns = is_end ? clamp_ns((days + 1) * 86400 - 1, NS_PER_S - 1) : clamp_ns(days * 86400, 0);
-		return true;
-	}
-	if (!parse_rest(p, end, days, true, ns, &unit))
+	if (p == end)
+		m = (struct moment){days * DAY + (is_end ? DAY - 1 : 0), is_end ? NS_PER_S - 1 : 0};
+	else if (!parse_rest(p, end, days, &cut, &m))
 		return false;
-	if (is_end && unit > 1 && *ns < MOMENT_MAX - unit)
-		*ns += unit - 1;
+	if (is_end && cut) {
+		m.seconds += 59;
+		m.ns = NS_PER_S - 1;
+	}
+	*ns = clamp_ns(m);
 	return true;
 }
 
@@ -194,19 +204,14 @@ static void two(char *text, unsigned v)
 	text[1] = (char)('0' + v % 10);
 }
 
-void moment_format_us(int64_t us, char *text)
+void moment_format(struct moment m, char *text)
 {
-	int64_t seconds = us / 1000000, fraction = us % 1000000, days, rest, year;
+	int64_t days = m.seconds / DAY, rest = m.seconds % DAY, year;
+	uint32_t us = m.ns / 1000;
 	unsigned month, day;
 
-	if (fraction < 0) {
-		fraction += 1000000;
-		seconds--;
-	}
-	days = seconds / 86400;
-	rest = seconds % 86400;
 	if (rest < 0) {
-		rest += 86400;
+		rest += DAY;
 		days--;
 	}
 	date_of(days, &year, &month, &day);
@@ -225,10 +230,21 @@ void moment_format_us(int64_t us, char *text)
 	text[16] = ':';
 	two(text + 17, (unsigned)(rest % 60));
 	text[19] = '.';
-	two(text + 20, (unsigned)(fraction / 10000));
-	two(text + 22, (unsigned)(fraction / 100 % 100));
-	two(text + 24, (unsigned)(fraction % 100));
+	two(text + 20, us / 10000);
+	two(text + 22, us / 100 % 100);
+	two(text + 24, us % 100);
 	text[26] = 'Z';
+}
+
+void moment_format_us(int64_t us, char *text)
+{
+	int64_t seconds = us / 1000000, fraction = us % 1000000;
+
+	if (fraction < 0) {
+		fraction += 1000000;
+		seconds--;
+	}
+	moment_format((struct moment){seconds, (uint32_t)fraction * 1000}, text);
 }
 
 int64_t moment_now_us(void)

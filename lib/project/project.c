@@ -85,14 +85,14 @@ static bool is_made_by(const struct generation *g, const struct generation *want
 static int changed(const struct setup *s, struct evs_error *err)
 {
 	const struct projection *p = &s->projection;
-	const char *what = p->model.exec != s->wanted.exec || p->model.hash != s->wanted.hash ?
-	                   s->wanted.exec ? "command" : "fold" : "selectors";
+	bool others = p->model.exec == s->wanted.exec && p->model.hash == s->wanted.hash; /* the selectors are others */
+	const char *what = others ? "selectors" : s->wanted.exec ? "command" : "fold";
 
 	if (is_made_by(&p->next, &s->wanted))
 		return error_set(err, EVS_CHANGED, 0, "a rebuild of projection '%s' with this %s is not at its end; --rebuild goes on with it",
 		                 s->options->name, what);
 	return error_set(err, EVS_CHANGED, 0, "projection '%s' was made with %s %s; --rebuild makes it anew", s->options->name,
-	                 strcmp(what, "selectors") == 0 ? "other" : "another", what);
+	                 others ? "other" : "another", what);
 }
 
 /* ---- what there is ---- */

@@ -22,6 +22,12 @@ struct member {
 	struct staged *staged;
 };
 
+/* What the filters of runs say of a line. */
+struct asked {
+	uint32_t aggregate; /* runs that may have its aggregateId, as index_revision wants them */
+	bool event;         /* some run may have its eventId */
+};
+
 struct commit {
 	struct evs_store *store;
 	const struct commit_rules *rules;
@@ -44,8 +50,8 @@ struct commit {
 	struct streams streams;
 	struct seal seal;
 	uint64_t bytes;
-	uint8_t *maybe; /* per line of a chunk: some run may have its eventId */
-	size_t maybe_cap;
+	struct asked *asked; /* per line of a chunk */
+	size_t asked_cap;
 	/* Conditions. */
 	bool began;            /* the conditions were looked at */
 	bool unmet;            /* they do not hold: only a retry can succeed */
@@ -149,7 +155,7 @@ void commit_free(struct commit *c)
 	parse_free(c->parser);
 	free(c->members);
 	free(c->id_slots);
-	free(c->maybe);
+	free(c->asked);
 	free(c);
 }
 
@@ -326,25 +332,35 @@ static int check_duplicate(struct commit *c, const struct chunk *chunk, struct s
 	return status == EVS_OK ? compare(c, chunk, s, r.body, r.size, r.position, r.revision, err) : status;
 }
 
-/* Mark the lines of a chunk whose eventId some run may have. Filters are asked run by run, brought near ahead. */
+static bool have_asked(struct commit *c, size_t n)
+{
+	if (c->asked_cap >= n)
+		return true;
+	free(c->asked);
+	c->asked_cap = n * 2;
+	if ((c->asked = malloc(c->asked_cap * sizeof *c->asked)) == NULL)
+		c->asked_cap = 0;
+	return c->asked != NULL;
+}
+
+/* Note which runs may have the events and streams of a chunk's lines. Filters are asked run by run, brought near ahead. */
 static bool ask_filters(struct commit *c, const struct chunk *chunk)
 {
-	if (c->maybe_cap < chunk->n) {
-		free(c->maybe);
-		c->maybe_cap = chunk->n * 2;
-		if ((c->maybe = malloc(c->maybe_cap)) == NULL) {
-			c->maybe_cap = 0;
-			return false;
-		}
-	}
+	if (!have_asked(c, chunk->n))
+		return false;
 	if (chunk->n > 0)
-		memset(c->maybe, 0, chunk->n);
+		memset(c->asked, 0, chunk->n * sizeof *c->asked);
 	for (size_t r = 0; r < c->index.n_runs; r++) {
 		const struct run *run = &c->index.runs[r];
 		for (size_t i = 0; i < chunk->n; i++) {
-			if (i + LOOK_AHEAD < chunk->n)
-				run_prefetch(run, run_mix(chunk->staged[i + LOOK_AHEAD].terms.event));
-			c->maybe[i] |= run_may_have(run, run_mix(chunk->staged[i].terms.event));
+			const struct terms *terms = &chunk->staged[i].terms;
+			if (i + LOOK_AHEAD < chunk->n) {
+				const struct terms *ahead = &chunk->staged[i + LOOK_AHEAD].terms;
+				run_prefetch(run, run_mix(ahead->event));
+				run_prefetch(run, run_mix(ahead->aggregate));
+			}
+			c->asked[i].event |= run_may_have(run, run_mix(terms->event));
+			c->asked[i].aggregate |= (uint32_t)run_may_have(run, run_mix(terms->aggregate)) << r % INDEX_RUN_BITS;
 		}
 	}
 	return true;
@@ -352,8 +368,8 @@ static bool ask_filters(struct commit *c, const struct chunk *chunk)
 
 /* ---- streams ---- */
 
-/* The batch's entry for the stream of an event; a new one begins at the revision the store has. */
-static int stream_of(struct commit *c, const struct staged *s, uint32_t *entry, struct evs_error *err)
+/* The batch's entry for the stream of an event; a new one begins at the revision that the store has, in these runs if in any. */
+static int stream_of(struct commit *c, const struct staged *s, uint32_t runs, uint32_t *entry, struct evs_error *err)
 {
 	struct stream_entry *e;
 
@@ -367,7 +383,7 @@ static int stream_of(struct commit *c, const struct staged *s, uint32_t *entry, 
 	if (*entry == STREAM_NONE)
 		return error_nomem(err);
 	e = &c->streams.entries[*entry];
-	return index_revision(&c->index, &e->id, (struct span){e->type, e->type_size}, e->aggregate, e->hash, &e->revision, err);
+	return index_revision(&c->index, &e->id, (struct span){e->type, e->type_size}, e->aggregate, runs, e->hash, &e->revision, err);
 }
 
 /* ---- conditions ---- */
@@ -505,9 +521,9 @@ static int take_line(struct commit *c, struct chunk *chunk, size_t i, struct evs
 
 	if (s->error != NULL)
 		return reject(c, chunk, s, EVS_BAD_EVENT, s->error, err);
-	status = check_duplicate(c, chunk, s, c->maybe[i] != 0 && !s->id_made, &why);
+	status = check_duplicate(c, chunk, s, c->asked[i].event && !s->id_made, &why);
 	if (status == EVS_OK)
-		status = stream_of(c, s, &entry, &why);
+		status = stream_of(c, s, c->asked[i].aggregate, &entry, &why);
 	if (status == EVS_OK) {
 		status = check_whole(c, s, entry, &why);
 		about_line = status != EVS_CONFLICT;

@@ -17,8 +17,8 @@ struct block {
 };
 
 /* The timestamp of one event of a group. */
-struct moment {
-	int64_t ns;
+struct extreme {
+	struct moment at;
 	uint64_t position;
 	char *text; /* in a block, room for `cap` bytes */
 	size_t size, cap;
@@ -31,7 +31,7 @@ struct group {
 	uint32_t type_size, key_size;
 	bool has_type, has_key;
 	uint64_t events;
-	struct moment first, last;
+	struct extreme first, last;
 };
 
 struct count {
@@ -81,17 +81,10 @@ static void count_release(struct count *c)
 
 /* ---- keys ---- */
 
-/* The UTC day or hour. Of a moment that nanoseconds cannot hold the date is taken as it was written. */
-static void time_key(struct key *key, enum evs_group_by by, int64_t ns, struct span time)
+/* The UTC day or hour. */
+static void time_key(struct key *key, enum evs_group_by by, struct moment at)
 {
-	size_t size = by == EVS_BY_DAY ? 10 : 13;
-
-	if (ns == MOMENT_MIN || ns == MOMENT_MAX) {
-		memcpy(key->time, time.text, size);
-		key->time[10] = 'T';
-	} else {
-		moment_format_us(ns / 1000 - (ns % 1000 < 0), key->time);
-	}
+	moment_format(at, key->time);
 	key->time[13] = 'Z';
 	key->text = (struct span){key->time, by == EVS_BY_DAY ? 10 : 14};
 }
@@ -103,7 +96,7 @@ static void field_key(const struct count *c, const struct view *v, unsigned fiel
 		out->text = NULL;
 }
 
-static void key_of(const struct count *c, const struct view *v, int64_t ns, struct span time, struct key *key)
+static void key_of(const struct count *c, const struct view *v, struct moment at, struct key *key)
 {
 	key->type = (struct span){NULL, 0};
 	switch (c->by) {
@@ -123,7 +116,7 @@ static void key_of(const struct count *c, const struct view *v, int64_t ns, stru
 		break;
 	case EVS_BY_DAY:
 	case EVS_BY_HOUR:
-		time_key(key, c->by, ns, time);
+		time_key(key, c->by, at);
 		break;
 	}
 }
@@ -203,7 +196,7 @@ static struct group *group_of(struct count *c, const struct key *key)
 }
 
 /* Note a timestamp. Its room is used again: the texts of a group are of about the same length. */
-static bool set_moment(struct count *c, struct moment *m, int64_t ns, uint64_t position, struct span time)
+static bool set_extreme(struct count *c, struct extreme *m, struct moment at, uint64_t position, struct span time)
 {
 	if (m->cap < time.size) {
 		size_t cap = SLOT_LEAST;
@@ -215,22 +208,22 @@ static bool set_moment(struct count *c, struct moment *m, int64_t ns, uint64_t p
 	}
 	memcpy(m->text, time.text, time.size);
 	m->size = time.size;
-	m->ns = ns;
+	m->at = at;
 	m->position = position;
 	return true;
 }
 
 /* Of events of the same moment the one with the lowest position counts. */
-static bool add_moment(struct count *c, struct group *g, int64_t ns, uint64_t position, struct span time)
+static bool add_extremes(struct count *c, struct group *g, struct moment at, uint64_t position, struct span time)
 {
 	bool tied = g->events > 0 && position < g->first.position;
 
-	if (g->events == 0 || ns < g->first.ns || (ns == g->first.ns && tied))
-		if (!set_moment(c, &g->first, ns, position, time))
+	if (g->events == 0 || moment_compare(at, g->first.at) < tied)
+		if (!set_extreme(c, &g->first, at, position, time))
 			return false;
 	tied = g->events > 0 && position < g->last.position;
-	if (g->events == 0 || ns > g->last.ns || (ns == g->last.ns && tied))
-		return set_moment(c, &g->last, ns, position, time);
+	if (g->events == 0 || moment_compare(at, g->last.at) > -(int)tied)
+		return set_extreme(c, &g->last, at, position, time);
 	return true;
 }
 
@@ -241,15 +234,15 @@ static int add_event(struct count *c, const struct evs_event *e, struct evs_erro
 	struct span time;
 	struct key key;
 	struct view v;
-	int64_t ns;
+	struct moment at;
 
 	if (!view_open(&v, e->packed, e->packed_size))
 		return error_set(err, EVS_CORRUPT, 0, "the event at position %llu is damaged", (unsigned long long)e->position);
 	time = view_span(&v.texts[NAME_TIMESTAMP], c->store->names, scratch);
-	if (!moment_parse(time.text, time.size, &ns))
+	if (!moment_read(time.text, time.size, &at))
 		return error_set(err, EVS_CORRUPT, 0, "the event at position %llu is damaged", (unsigned long long)e->position);
-	key_of(c, &v, ns, time, &key);
-	if ((g = group_of(c, &key)) == NULL || !add_moment(c, g, ns, e->position, time))
+	key_of(c, &v, at, &key);
+	if ((g = group_of(c, &key)) == NULL || !add_extremes(c, g, at, e->position, time))
 		return error_nomem(err);
 	g->events++;
 	return EVS_OK;

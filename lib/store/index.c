@@ -181,11 +181,10 @@ static void revision_in_run(void *context, const struct run_stream *s)
 		q->revision = s->revision;
 }
 
-int index_revision(const struct index *x, const struct text *id, struct span type, uint64_t aggregate, uint64_t stream,
+int index_revision(const struct index *x, const struct text *id, struct span type, uint64_t aggregate, uint32_t runs, uint64_t stream,
                    uint64_t *revision, struct evs_error *err)
 {
 	struct revision q = {.x = x, .id = id, .type = type, .err = err};
-	uint64_t mixed = run_mix(aggregate);
 	int status = index_each_recent(x, stream, newest_recent, &q, err);
 
 	if (status == EVS_OK && q.newest != 0) {
@@ -194,7 +193,7 @@ int index_revision(const struct index *x, const struct text *id, struct span typ
 			status = index_each_recent(x, stream, confirm_stream, &q, err);
 	}
 	for (size_t i = x->n_runs; status == EVS_OK && q.revision == 0 && i-- > 0;) {
-		if (run_may_have(&x->runs[i], mixed) && !run_find_streams(&x->runs[i], id, aggregate, revision_in_run, &q))
+		if ((runs >> i % INDEX_RUN_BITS & 1) != 0 && !run_find_streams(&x->runs[i], id, aggregate, revision_in_run, &q))
 			status = damaged(err, &x->runs[i]);
 	}
 	*revision = q.revision;

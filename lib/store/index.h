@@ -44,11 +44,14 @@ bool index_may_have_event(const struct index *x, uint64_t hash);
 int index_find_event(const struct index *x, const struct text *id, uint64_t hash, bool ask_runs, struct record *r,
                      struct evs_error *err);
 
+#define INDEX_RUN_BITS 32
+
 /*
- * The revision of a stream, 0 when it does not exist. type.text NULL: no type.
+ * The revision of a stream, 0 when it does not exist. type.text NULL: no type. runs: those that may have the aggregate, run
+ * r as bit r % INDEX_RUN_BITS; the others are not looked at.
  * EVS_OK, EVS_CORRUPT, EVS_NOMEM, EVS_IO.
  */
-int index_revision(const struct index *x, const struct text *id, struct span type, uint64_t aggregate, uint64_t stream,
+int index_revision(const struct index *x, const struct text *id, struct span type, uint64_t aggregate, uint32_t runs, uint64_t stream,
                    uint64_t *revision, struct evs_error *err);
 
 /*

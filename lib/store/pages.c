@@ -46,7 +46,7 @@ static uint64_t count_free(struct tree_file *f, const struct tree_meta *meta)
 
 /*
  * Whether nothing but free pages is missing: a transaction that takes pages at the end and frees them does not write them, and
- * a power cut may come before the file was lengthened (kv.c).
+ * a power cut may come before the file was lengthened (kv_txn.c).
  */
 static bool only_free_missing(int fd, const struct tree_meta *meta, uint64_t size)
 {

@@ -59,7 +59,8 @@ static int compile(struct select *s, const struct evs_selector *w, struct evs_er
 	text_of(&s->source_text, s->source, s->uuids[4]);
 	s->tag_texts = calloc(s->n_tags + 1, sizeof *s->tag_texts);
 	s->tag_uuids = calloc(s->n_tags + 1, sizeof *s->tag_uuids);
-	if (s->tag_texts == NULL || s->tag_uuids == NULL)
+	s->type_known = s->n_types == 0 ? NULL : calloc(NAME_LIMIT, sizeof *s->type_known);
+	if (s->tag_texts == NULL || s->tag_uuids == NULL || (s->n_types > 0 && s->type_known == NULL))
 		return error_nomem(err);
 	for (size_t i = 0; i < s->n_tags; i++)
 		text_of(&s->tag_texts[i], s->tags[i], s->tag_uuids[i]);
@@ -117,6 +118,7 @@ void select_free(struct select *s)
 	for (size_t i = 0; s->tags != NULL && i < s->n_tags; i++)
 		free(s->tags[i]);
 	free(s->types);
+	free(s->type_known);
 	free(s->tags);
 	free(s->tag_texts);
 	free(s->tag_uuids);
@@ -155,12 +157,12 @@ static bool aggregate_matches(struct select *s, const struct text *type)
 
 	if (type->kind == TEXT_NONE)
 		return s->aggregate_type[0] == '\0';
-	if (type->kind == TEXT_NAME && s->aggregate_known[type->name] != NOT_ASKED)
-		return s->aggregate_known[type->name] == YES;
+	if (type->kind == TEXT_NAME && s->aggregate_known == (int)type->name + 1)
+		return true;
 	span = view_span(type, s->store->names, scratch);
 	yes = span.size == strlen(s->aggregate_type) && memcmp(span.text, s->aggregate_type, span.size) == 0;
-	if (type->kind == TEXT_NAME)
-		s->aggregate_known[type->name] = yes ? YES : NO;
+	if (type->kind == TEXT_NAME && yes)
+		s->aggregate_known = (int)type->name + 1;
 	return yes;
 }
 

@@ -30,9 +30,9 @@ struct select {
 	/* The same as texts. */
 	struct text stream_text, event_text, correlation_text, causation_text, source_text, *tag_texts;
 	uint8_t uuids[5][16], (*tag_uuids)[16];
-	/* Which interned names match --type: 0 not asked yet, 1 no, 2 yes. Threads may write the same answer at once. */
-	_Atomic uint8_t type_known[NAME_LIMIT];
-	_Atomic uint8_t aggregate_known[NAME_LIMIT];
+	/* Which interned names match --type, NAME_LIMIT of them: 0 not asked yet, 1 no, 2 yes. Threads may write the same answer at once. */
+	_Atomic uint8_t *type_known;
+	_Atomic int aggregate_known; /* the name that is aggregate_type, where it was met: its number + 1 */
 };
 
 /* Compile. EVS_OK, EVS_USAGE, EVS_NOMEM. */
