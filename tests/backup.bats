@@ -80,13 +80,13 @@ nothing_left() {
 @test "backup - writes to standard output" {
 	events 9000 >in
 	quiet evs append a.evs in
-	run --separate-stderr bash -c 'evs backup a.evs - | cat >b.evs; exit ${PIPESTATUS[0]}'
+	try bash -c 'evs backup a.evs - | cat >b.evs; exit ${PIPESTATUS[0]}'
 	[ "$status" -eq 0 ]
 	err_is ''
 	is "$(count b.evs)" 9000
 	evs backup a.evs - >c.evs
 	cmp <(evs cat a.evs) <(evs cat c.evs)
-	run --separate-stderr bash -c 'evs backup a.evs - | head -c 100 >/dev/null; exit ${PIPESTATUS[0]}'
+	try bash -c 'evs backup a.evs - | head -c 100 >/dev/null; exit ${PIPESTATUS[0]}'
 	[ "$status" -eq 0 ]
 	err_is ''
 	ran 2 on_terminal evs backup a.evs -
@@ -97,14 +97,14 @@ nothing_left() {
 
 @test "backup is one moment while others write" {
 	for w in 1 2; do
-		for k in $(seq 1 40); do
+		for k in $(seq $(size 20 40)); do
 			events $((k * 20)) "w$w-$k" "s$w" >in.$w
 			evs append a.evs in.$w
 		done 3>&- &
 	done
 	wait_for test -s a.evs
 	wait_for evs stat a.evs >/dev/null
-	for i in $(seq 1 12); do
+	for i in $(seq $(size 5 12)); do
 		ran 0 evs backup a.evs "b$i.evs"
 		err_is ''
 		n=$(count "b$i.evs")

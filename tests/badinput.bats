@@ -93,7 +93,7 @@ patched() {
 }
 
 @test "a store that was cut off" {
-	events 20000 >in
+	events 2000 >in
 	quiet evs append whole.evs in
 	size=$(stat -c %s whole.evs)
 	for n in 8192 12000 20000 100000 $((size / 2)) $((size - 4096)) $((size - 1)); do
@@ -332,9 +332,7 @@ mixed() {
 # Give back what a test mounted or made elsewhere, also when it failed.
 mounted= elsewhere=
 teardown() {
-	local children
-	children=$(jobs -p)
-	[ -z "$children" ] || kill -9 $children 2>/dev/null || true
+	[ -z "$!" ] || kill -9 $(jobs -p) 2>/dev/null || true
 	[ -z "$mounted" ] || umount "$mounted" || umount -l "$mounted"
 	[ -z "$elsewhere" ] || rm -rf "$elsewhere"
 }
@@ -427,7 +425,7 @@ mounts() {
 	quiet evs append a.evs in
 	for arguments in 'cat a.evs' 'stat a.evs' 'stat a.evs --by type' 'cat --help' 'cat --version' 'backup a.evs -' \
 		'append b.evs --receipts in'; do
-		run --separate-stderr bash -c '"$1" $2 >/dev/full' - "$EVS_BIN/evs" "$arguments"
+		try bash -c '"$1" $2 >/dev/full' - "$EVS_BIN/evs" "$arguments"
 		[ "$status" = 1 ] || fail "$arguments"
 		err_has 'No space left on device'
 		is "$(wc -l <<<"$stderr")" 1
@@ -441,7 +439,7 @@ mounts() {
 	quiet evs append a.evs in
 	for arguments in 'cat a.evs' 'cat a.evs --reverse' 'cat a.evs --format msgpack' 'cat a.evs -f' 'backup a.evs -'; do
 		head -c 10 pipe >/dev/null 3>&- &
-		run --separate-stderr bash -c 'exec timeout 30 "$1" $2 >pipe' - "$EVS_BIN/evs" "$arguments"
+		try bash -c 'exec timeout 30 "$1" $2 >pipe' - "$EVS_BIN/evs" "$arguments"
 		[ "$status" = 0 ] || fail "$arguments"
 		err_is ''
 		wait
@@ -452,7 +450,7 @@ mounts() {
 	events 50000 >in
 	mkfifo pipe
 	head -n 1 pipe >/dev/null 3>&- &
-	run --separate-stderr bash -c 'exec "$1" append a.evs --receipts in >pipe' - "$EVS_BIN/evs"
+	try bash -c 'exec "$1" append a.evs --receipts in >pipe' - "$EVS_BIN/evs"
 	is "$status" 0
 	err_is ''
 	n=$(count a.evs)

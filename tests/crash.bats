@@ -1,7 +1,7 @@
 # The power goes, and calls fail: tests/crash. Short here; all of it with EVS_TEST_LONG.
 load helper
 
-long=${EVS_TEST_LONG:+--long}
+long=${LONG:+--long}
 export BUILD=${EVS_BIN%/bin}
 
 setup_file() {
@@ -13,7 +13,7 @@ survives() {
 	local script=$1
 	shift
 	[ -z "$long" ] || set --
-	run --separate-stderr "$ROOT/tests/crash/$script" $long "$@"
+	try "$ROOT/tests/crash/$script" $long "$@"
 	[ "$status" = 0 ] || fail "tests/crash/$script $long $* fails"
 	grep -E '^(power cuts|errors): [1-9]' <<<"$output" | sed 's/^/# /' >&3
 }
@@ -24,7 +24,7 @@ survives() {
 
 @test "without syncs much is lost, and the test says so" {
 	for workload in single backup; do
-		run --separate-stderr env MUTATE=--ignore-sync "$ROOT/tests/crash/run" $workload
+		try env MUTATE=--ignore-sync "$ROOT/tests/crash/run" $workload
 		[ "$status" = 1 ] || fail "nothing is lost by $workload"
 		out_has FOUND
 	done

@@ -683,7 +683,8 @@ evs 1/8 order.placed Order/o1> \tc\\r
 evs 4/8 customer moved Customer/c1> \tgoto 3\\r
 evs 3/8 order.paid Order/o1> \tsta\\tpa\\t\\r
 evs 3/8 order.paid Order/o1> \t\\x1b[A\\x1b[A\\r
-evs 3/8 order.paid Order/o1> \tnonsense\\x03
+evs 3/8 order.paid Order/o1> \tnonsense
+nonsense\t\\x03
 > \t\\x12goto\\r
 > \t\\r
 evs 3/8 order.paid Order/o1> \tx\\r
@@ -727,7 +728,7 @@ evs 9/9 new> \t\\x04' evs replay shop.evs -i --fold order.fold
 	echo 'on "*" { n += 1; if matches("aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa", "(a|aa)*b") { n += 1 } }' >slow.fold
 	typed $'evs 0/400000> \tbreak if n < 0\\r
 evs 0/400000> \tcontinue\\r
-\\n\t\\x03
+events (\t\\x03
 > \tquit\\r' evs replay many.evs -i --fold slow.fold
 	out_has 'Interrupted.'
 }

@@ -16,9 +16,12 @@ account() {
 	quiet evs append a.evs in
 	cat >withdraw <<-'END'
 		#!/bin/sh
-		exec jq -ce 'if .state == null then error("no such account")
-			elif .state.balance < .command.amount then error("not enough money")
-			else {eventType: "withdrawal.made", data: {amount: .command.amount}} end'
+		# Hundreds of these are started: no jq. Amounts are whole.
+		read -r question
+		balance=${question#*'"balance":'} amount=${question#*'"amount":'}
+		balance=${balance%%[!0-9-]*} amount=${amount%%[!0-9]*}
+		[ "$balance" -ge "$amount" ] || { echo 'not enough money' >&2; exit 5; }
+		echo "{\"eventType\":\"withdrawal.made\",\"data\":{\"amount\":$amount}}"
 	END
 	chmod +x withdraw
 }
@@ -90,7 +93,7 @@ unchanged() {
 @test "a command that ends with another status rejects: nothing is appended" {
 	account 10
 	decide 1 -- ./withdraw
-	err_is "jq: error (at <stdin>:1): not enough money
+	err_is "not enough money
 evs-decide: a.evs: './withdraw' rejected it with exit status 5; nothing was appended"
 	unchanged
 	# Also when it printed events before.

@@ -17,7 +17,7 @@ manual_block() {
 	quiet evs append a.evs event
 	n=0
 	while IFS= read -r row; do
-		expression=$(sed 's/ *# .*//' <<<"$row")
+		expression=${row%%# *}
 		wanted=${row##* \# }
 		if [[ $wanted == fails:* ]]; then
 			ran 1 evs cat a.evs --where "($expression) == null"
@@ -397,12 +397,11 @@ $(printf "%$((column + 1))s" '')^"
 	evs cat a.evs --where '.data.n % 997 == 5' --fields .position --reverse | jq .position | tac | diff wanted -
 	evs cat a.evs --where '.data.n % 997 == 5' --fields .position --last 3 | jq .position | diff <(tail -n 3 wanted) -
 	for bad in 1 2 17000 39999 40000 40001 40050 40100; do
-		ran 1 evs cat a.evs --where ".position != $bad || .data" --fields .position
-		err_is "evs-cat: a.evs: --where: the event at position $bad: a condition is true or false, not an object"
-		is "$(jq -s length <<<"$output")" $((bad - 1))
-		ran 1 evs cat a.evs --where ".position != $bad || .data" --fields .position --reverse
-		err_is "evs-cat: a.evs: --where: the event at position $bad: a condition is true or false, not an object"
-		is "$(jq -s length <<<"$output")" $((40100 - bad))
+		for order in ":$((bad - 1))" "--reverse:$((40100 - bad))"; do
+			ran 1 sh -c 'evs cat a.evs --where "$1" --fields .position $2 >got' - ".position != $bad || .data" "${order%:*}"
+			err_is "evs-cat: a.evs: --where: the event at position $bad: a condition is true or false, not an object"
+			is "$(wc -l <got)" "${order#*:}"
+		done
 	done
 }
 
@@ -485,7 +484,7 @@ sample() {
 		matches(.eventType, "offertes") && .data."org:resource" in ["10913", "11049"]
 	END
 	cmp wanted got
-	[ "$(wc -w <got)" -gt 10000 ]
+	[ "$(wc -w <got)" -gt 2000 ]
 }
 
 @test "--where agrees with jq on fines" {

@@ -131,9 +131,7 @@ stopped() {
 	events 1 z >in
 	quiet evs append a.evs in
 	follows --fields .position
-	for i in $(seq 300); do
-		echo "{\"eventType\":\"t\",\"eventId\":\"$i\"}" | evs append a.evs
-	done
+	seq 300 | sh -c 'while read -r i; do echo "{\"eventType\":\"t\",\"eventId\":\"$i\"}" | evs append a.evs; done'
 	wait_for lines_in out 301
 	stopped
 	is "$(jq .position out)" "$(seq 301)"

@@ -1,9 +1,5 @@
-# What is many. Short here; with EVS_TEST_LONG as many as evs(7) says.
+# What is many: in the long run as many as evs(7) says.
 load helper
-
-size() { # SHORT LONG
-	if [ -n "${EVS_TEST_LONG-}" ]; then echo "$2"; else echo "$1"; fi
-}
 
 # appended MEGABYTES: append standard input to a.evs; it takes no more memory than that.
 appended() {
@@ -11,7 +7,7 @@ appended() {
 status = subprocess.run(["evs", "append", "a.evs", "--no-progress"]).returncode
 print(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss // 1024)
 sys.exit(status)'
-	[ "$output" -le "$1" ] || [ -n "${EVS_TEST_LONG-}" ] || fail "append took $output MB"
+	[ "$output" -le "$1" ] || [ -n "$LONG" ] || fail "append took $output MB"
 }
 
 @test "10,000 types are told apart" {

@@ -23,8 +23,7 @@ setup_file() {
 }
 
 setup() {
-	mkdir "$BATS_TEST_TMPDIR/here"
-	cd "$BATS_TEST_TMPDIR/here"
+	cd "$BATS_TEST_TMPDIR"
 	cp "$BATS_FILE_TMPDIR"/{in.ndjson,plain.evs,*.fold,wanted} .
 	cp plain.evs a.evs
 }

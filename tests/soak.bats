@@ -10,7 +10,7 @@ setup_file() {
 
 # soak PROGRAM SHORT LONG: it finds nothing in so many seconds; what it counted is shown. SEED leaves other things to chance.
 soak() {
-	local seconds=${EVS_TEST_LONG:+$3}
+	local seconds=${LONG:+$3}
 	ran 0 "$SOAK/$1" "${seconds:-$2}" "${SEED:-1}"
 	sed 's/^/# /' <<<"$output" >&3
 }

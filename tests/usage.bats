@@ -229,11 +229,11 @@ TOOLS=$(sed -n 's/^TOOLS *:= //p' "$ROOT/Makefile")
 	err_has "STORE is missing"
 	printf '#!/no/such/interpreter\n' >bin/evs-broken
 	chmod +x bin/evs-broken
-	PATH=$PWD/bin:$PATH run --separate-stderr evs broken
+	PATH=$PWD/bin:$PATH try evs broken
 	[ "$status" -ne 0 ] && [ -n "$stderr" ]
 	printf 'x' >bin/evs-plain
 	chmod -x bin/evs-plain
-	PATH=$PWD/bin:$PATH run --separate-stderr evs plain
+	PATH=$PWD/bin:$PATH try evs plain
 	[ "$status" -ne 0 ] && [ -n "$stderr" ]
 }
 
@@ -298,10 +298,10 @@ TOOLS=$(sed -n 's/^TOOLS *:= //p' "$ROOT/Makefile")
 	events 3 >in
 	quiet evs append a.evs in
 	bash -c 'evs append a.evs in <&- >&- 2>&-'
-	run bash -c 'evs cat a.evs >&-'
+	try bash -c 'evs cat a.evs >&-'
 	[ "$status" -ne 0 ]
 	bash -c 'evs cat a.evs <&- 2>&-' >out
 	is "$(wc -l <out)" 3
-	run bash -c 'evs append a.evs <&-'
+	try bash -c 'evs append a.evs <&-'
 	is "$(count a.evs)" 3
 }
