@@ -662,22 +662,22 @@ moments() {
 }
 
 @test "a snapshot is where it starts" {
-	events 60000 t hot >in
+	events 120000 t hot >in
 	evs append a.evs in
 	echo 'on "t" { n += .data.n; if .data.n % 7 == 0 { sevens += 1 } }' >n.fold
-	evs replay a.evs --fold n.fold --key hot --at-position 59990 >wanted
-	without=$(for i in 1 2 3; do took evs replay a.evs --fold n.fold --key hot --at-position 59990; done | sort -n | head -n 1)
+	evs replay a.evs --fold n.fold --key hot --at-position 119990 >wanted
+	without=$(for i in 1 2 3; do took evs replay a.evs --fold n.fold --key hot --at-position 119990; done | sort -n | head -n 1)
 	evs snapshot a.evs take --fold n.fold --key hot --every 1000
-	with=$(for i in 1 2 3; do took evs replay a.evs --fold n.fold --key hot --at-position 59990; done | sort -n | head -n 1)
+	with=$(for i in 1 2 3; do took evs replay a.evs --fold n.fold --key hot --at-position 119990; done | sort -n | head -n 1)
 	cmp wanted took.out
 	[ $((with * 2)) -lt "$without" ] || fail "$with ms with snapshots, $without ms without"
 	# So does --blame, where what it looks for happened lately.
 	with=$(for i in 1 2 3; do took evs replay a.evs --fold n.fold --key hot --blame sevens; done | sort -n | head -n 1)
-	is "$(jq -c '[.event.position,.value]' took.out)" '[59997,8571]'
+	is "$(jq -c '[.event.position,.value]' took.out)" '[119994,17142]'
 	[ $((with * 2)) -lt "$without" ] || fail "--blame: $with ms with snapshots, $without ms without"
 	# decide starts from there too.
 	evs decide a.evs --stream hot --fold n.fold -- sh -c 'cat >question' </dev/null
-	is "$(jq -c '[.revision,.state.n]' question)" '[60000,1800030000]'
+	is "$(jq -c '[.revision,.state.n]' question)" '[120000,7200060000]'
 }
 
 # ---- playing out ----

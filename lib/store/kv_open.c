@@ -2,6 +2,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <libgen.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -322,7 +323,7 @@ void kv_close(struct kv *kv)
 void kv_forget(struct kv *kv, struct kv_bytes value)
 {
 	/* All at once, and seldom: threads wait for it, and the kernel maps many pages at a time. */
-	if ((kv->forgotten += value.size) < FORGET_BYTES)
+	if (atomic_fetch_add(&kv->forgotten, value.size) + value.size < FORGET_BYTES)
 		return;
 	kv->forgotten = 0;
 	madvise((void *)kv->map, kv_file_size(kv), MADV_DONTNEED);
