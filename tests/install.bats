@@ -12,9 +12,9 @@ files() {
 	(cd "$1" && find . ! -type d | sort)
 }
 
-# manual_program: the program in the EXAMPLES of libevs(3).
+# manual_program: the program in the EXAMPLES of libevs(3), which comes first there.
 manual_program() {
-	awk '/^\.Sh EXAMPLES/ {on = 1} /^\.Sh SEE ALSO/ {on = 0} on && /^\.Ed/ {code = 0} code; on && /^\.Bd/ {code = 1}' "$1" |
+	awk '/^\.Sh EXAMPLES/ {on = 1} /^\.Sh SEE ALSO/ {on = 0} on && /^\.Ed/ {exit} code; on && /^\.Bd/ {code = 1}' "$1" |
 		sed 's/\\e/\\/g; s/\\&//g; s/\\-/-/g'
 }
 
