@@ -25,7 +25,8 @@ struct member {
 /* What the filters of runs say of a line. */
 struct asked {
 	uint32_t aggregate; /* runs that may have its aggregateId, as index_revision wants them */
-	bool event;         /* some run may have its eventId */
+	uint32_t events;    /* the same for its eventId */
+	bool event;         /* some run has a candidate for its eventId */
 };
 
 struct commit {
@@ -324,7 +325,6 @@ static int check_duplicate(struct commit *c, const struct chunk *chunk, struct s
 	if (m != NULL)
 		return compare(c, chunk, s, m->chunk->packed.data + m->staged->at, m->staged->size, m->staged->position,
 		               m->staged->revision, false, err);
-	ask_runs = ask_runs && index_may_have_event(&c->index, s->terms.event);
 	if (s->id_made || (!ask_runs && c->state.tail_first > c->state.last_position))
 		return EVS_OK;
 	if (!event_id_of(chunk->packed.data + s->at, s->size, &id))
@@ -346,6 +346,29 @@ static bool have_asked(struct commit *c, size_t n)
 	return c->asked != NULL;
 }
 
+/* Do something in each run of a mask. */
+static void in_runs(const struct index *x, uint32_t mask, uint64_t hash, void (*each)(const struct run *r, uint64_t hash))
+{
+	for (; mask != 0; mask &= mask - 1)
+		for (size_t r = (size_t)__builtin_ctz(mask); r < x->n_runs; r += INDEX_RUN_BITS)
+			each(&x->runs[r], hash);
+}
+
+/* Look for the events that filters let through: most of them wrongly. What that reads is brought near ahead, in two steps. */
+static void find_events(struct commit *c, const struct chunk *chunk)
+{
+	for (size_t i = 0; i < chunk->n; i++) {
+		uint32_t position, mask = c->asked[i].events;
+		if (i + LOOK_AHEAD < chunk->n)
+			in_runs(&c->index, c->asked[i + LOOK_AHEAD].events, chunk->staged[i + LOOK_AHEAD].terms.event, run_prefetch_bucket);
+		if (i + LOOK_AHEAD / 2 < chunk->n)
+			in_runs(&c->index, c->asked[i + LOOK_AHEAD / 2].events, chunk->staged[i + LOOK_AHEAD / 2].terms.event, run_prefetch_event);
+		for (; mask != 0 && !c->asked[i].event; mask &= mask - 1)
+			for (size_t r = (size_t)__builtin_ctz(mask); r < c->index.n_runs; r += INDEX_RUN_BITS)
+				c->asked[i].event |= run_find_event(&c->index.runs[r], chunk->staged[i].terms.event, &position, 1) > 0;
+	}
+}
+
 /* Note which runs may have the events and streams of a chunk's lines. Filters are asked run by run, brought near ahead. */
 static bool ask_filters(struct commit *c, const struct chunk *chunk)
 {
@@ -362,10 +385,11 @@ static bool ask_filters(struct commit *c, const struct chunk *chunk)
 				run_prefetch(run, run_mix(ahead->event));
 				run_prefetch(run, run_mix(ahead->aggregate));
 			}
-			c->asked[i].event |= run_may_have(run, run_mix(terms->event));
+			c->asked[i].events |= (uint32_t)run_may_have(run, run_mix(terms->event)) << r % INDEX_RUN_BITS;
 			c->asked[i].aggregate |= (uint32_t)run_may_have(run, run_mix(terms->aggregate)) << r % INDEX_RUN_BITS;
 		}
 	}
+	find_events(c, chunk);
 	return true;
 }
 

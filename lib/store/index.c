@@ -90,17 +90,6 @@ static int confirm_event(void *context, uint64_t position)
 	return f->found ? EVS_INTERRUPTED : EVS_OK;
 }
 
-bool index_may_have_event(const struct index *x, uint64_t hash)
-{
-	uint64_t mixed = run_mix(hash);
-	uint32_t position;
-
-	for (size_t i = 0; i < x->n_runs; i++)
-		if (run_may_have(&x->runs[i], mixed) && run_find_event(&x->runs[i], hash, &position, 1) > 0)
-			return true;
-	return false;
-}
-
 int index_find_event(const struct index *x, const struct text *id, uint64_t hash, bool ask_runs, struct record *r,
                      struct evs_error *err)
 {

@@ -33,9 +33,6 @@ void index_release(struct index *x);
 int index_each_recent(const struct index *x, uint64_t hash, int (*each)(void *context, uint64_t position), void *context,
                       struct evs_error *err);
 
-/* Whether some run has a candidate for an eventId: what its filter let through, its entries mostly do not know. */
-bool index_may_have_event(const struct index *x, uint64_t hash);
-
 /*
  * The event with an eventId: its record (valid until the next use of the index's fetch). id is TEXT_STRING or
  * TEXT_UUID; hash its TERM_EVENT. ask_runs: false where it is known to be in no run.

@@ -81,6 +81,19 @@ static bool bucket_range(const uint8_t *at, const uint8_t *body, const uint8_t *
 	return true;
 }
 
+void run_prefetch_bucket(const struct run *r, uint64_t hash)
+{
+	__builtin_prefetch(r->events_at + 4 * (hash >> (64 - r->event_bits)));
+}
+
+void run_prefetch_event(const struct run *r, uint64_t hash)
+{
+	struct range b;
+
+	if (bucket_range(r->events_at, r->events, r->streams, hash >> (64 - r->event_bits), &b))
+		__builtin_prefetch(b.p);
+}
+
 size_t run_find_event(const struct run *r, uint64_t hash, uint32_t *positions, size_t cap)
 {
 	unsigned width = fragment_bytes(r->event_bits);

@@ -89,6 +89,10 @@ static inline void run_prefetch(const struct run *r, uint64_t mixed)
 /* Whether the run may have an event or aggregate of this hash (run_mix of it). */
 bool run_may_have(const struct run *r, uint64_t mixed);
 
+/* Bring near what run_find_event reads: where a bucket is, then the bucket. */
+void run_prefetch_bucket(const struct run *r, uint64_t hash);
+void run_prefetch_event(const struct run *r, uint64_t hash);
+
 /* Candidates for an eventId: at most cap relative positions. Returns how many. */
 size_t run_find_event(const struct run *r, uint64_t hash, uint32_t *positions, size_t cap);
 
