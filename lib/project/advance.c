@@ -1,6 +1,7 @@
 #include "project/advance.h"
 
 #include <stdlib.h>
+#include <time.h>
 
 #include "base/error.h"
 #include "base/moment.h"
@@ -14,8 +15,8 @@ enum {
 };
 #define MEMORY_MAX ((size_t)256 << 20) /* that states and what they took from events may have */
 #define MS ((int64_t)1000000)
-#define PAUSE_MAX (8 * MS) /* that a commit leaves others the store when following */
-#define PAUSE_SHARE 10     /* and so many times as long as it took */
+#define PAUSE_MAX (6 * MS) /* that a commit leaves others the store when following */
+#define PAUSE_SHARE 16     /* and so many times as long as it took */
 #define IDLE_MS 1000       /* after which a checkpoint that stepped over events is committed for its own sake */
 
 /* ---- committing ---- */
@@ -282,7 +283,17 @@ static int wait_more(struct advance *a, int wait_ms, struct evs_error *err)
 	return status == EVS_END || status == EVS_INTERRUPTED ? EVS_OK : status;
 }
 
-/* Whether it is time to commit when all that is there was read; else *wait_ms is how long to sleep at most. */
+/* Sleep until it is time to commit, or a signal came. Events that come meanwhile wake nobody: their writers would pay for it. */
+static int rest(const struct advance *a)
+{
+	int64_t left = a->pause_until - moment_steady_ns();
+	const struct timespec time = {.tv_nsec = left > 0 ? left : 0};
+
+	nanosleep(&time, NULL);
+	return EVS_OK;
+}
+
+/* Whether it is time to commit when all that is there was read; else *wait_ms is how long to wait for events at most. */
 static bool is_due(struct advance *a, int *wait_ms)
 {
 	int64_t now = moment_steady_ns();
@@ -290,10 +301,8 @@ static bool is_due(struct advance *a, int *wait_ms)
 	*wait_ms = -1;
 	if (a->generation == &a->projection->next || a->generation->ran_us == 0)
 		return true;
-	if (has_changes(a)) {
-		*wait_ms = (int)((a->pause_until - now + MS - 1) / MS);
+	if (has_changes(a))
 		return now >= a->pause_until;
-	}
 	if (a->position == a->generation->checkpoint)
 		return false;
 	if (a->idle_since == 0)
@@ -327,9 +336,9 @@ static int at_end(struct advance *a, struct evs_error *err)
 		status = commit(a, true, err);
 		return status == EVS_OK ? EVS_END : status;
 	}
-	if (!is_due(a, &wait_ms))
-		return wait_more(a, wait_ms, err);
-	return commit(a, true, err);
+	if (is_due(a, &wait_ms))
+		return commit(a, true, err);
+	return has_changes(a) ? rest(a) : wait_more(a, wait_ms, err);
 }
 
 /* Read the next events. EVS_OK; EVS_END: all that there is to do is done. */
