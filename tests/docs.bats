@@ -67,15 +67,6 @@ readme_examples() {
 	awk '/^```sh/ {on = 1; next} /^```/ {on = 0} on' "$1"
 }
 
-# The documents are as jq 1.6 prints numbers; from 1.7 on it leaves them as they come, 30.50 and not 30.5.
-as_jq_has_it() {
-	if [ "$(jq -n '1.10')" = 1.1 ]; then
-		cat
-	else
-		sed -E 's/(\.[0-9]*[1-9])0+([^0-9]|$)/\1\2/g; s/\.0+([^0-9]|$)/\1/g'
-	fi
-}
-
 # play FILE: run its `$ ` lines in one bash, in this folder, and compare what they print with what stands after each.
 # A command with <<'END' has the lines up to END too.
 play() {
