@@ -379,14 +379,15 @@ static bool ask_filters(struct commit *c, const struct chunk *chunk)
 	for (size_t r = 0; r < c->index.n_runs; r++) {
 		const struct run *run = &c->index.runs[r];
 		for (size_t i = 0; i < chunk->n; i++) {
-			const struct terms *terms = &chunk->staged[i].terms;
+			const struct staged *s = &chunk->staged[i];
 			if (i + LOOK_AHEAD < chunk->n) {
 				const struct terms *ahead = &chunk->staged[i + LOOK_AHEAD].terms;
 				run_prefetch(run, run_mix(ahead->event));
 				run_prefetch(run, run_mix(ahead->aggregate));
 			}
-			c->asked[i].events |= (uint32_t)run_may_have(run, run_mix(terms->event)) << r % INDEX_RUN_BITS;
-			c->asked[i].aggregate |= (uint32_t)run_may_have(run, run_mix(terms->aggregate)) << r % INDEX_RUN_BITS;
+			if (!s->id_made) /* one that was made just now is in no run */
+				c->asked[i].events |= (uint32_t)run_may_have(run, run_mix(s->terms.event)) << r % INDEX_RUN_BITS;
+			c->asked[i].aggregate |= (uint32_t)run_may_have(run, run_mix(s->terms.aggregate)) << r % INDEX_RUN_BITS;
 		}
 	}
 	find_events(c, chunk);
@@ -555,7 +556,7 @@ static int take_line(struct commit *c, struct chunk *chunk, size_t i, struct evs
 
 	if (s->error != NULL)
 		return reject(c, chunk, s, EVS_BAD_EVENT, s->error, err);
-	status = check_duplicate(c, chunk, s, c->asked[i].event && !s->id_made, &why);
+	status = check_duplicate(c, chunk, s, c->asked[i].event, &why);
 	if (status == EVS_OK)
 		status = stream_of(c, s, c->asked[i].aggregate, &entry, &why);
 	if (status == EVS_OK) {
