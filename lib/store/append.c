@@ -13,6 +13,7 @@
 #include "base/moment.h"
 #include "store/append.h"
 #include "store/commit.h"
+#include "store/known.h"
 #include "store/setup.h"
 
 enum {
@@ -40,6 +41,7 @@ struct evs_append {
 	struct query *query;
 	struct buf setup;
 	struct commit *commit;
+	struct known *known; /* of the newest commit, where there are threads; NULL: the thread that commits asks all runs */
 	struct pool *pool;
 	struct worker workers[WORKERS_MAX];
 	unsigned n_workers;
@@ -143,8 +145,11 @@ void evs_append_free(struct evs_append *a)
 		return;
 	if (a->commit != NULL)
 		commit_abort(a->commit);
-	while (a->pool != NULL && (task = pool_take(a->pool, 1, true)) != NULL)
+	while (a->pool != NULL && (task = pool_take(a->pool, 1, true)) != NULL) {
+		known_release(((struct chunk *)task)->known);
 		chunk_free((struct chunk *)task);
+	}
+	known_release(a->known);
 	pool_free(a->pool);
 	for (unsigned i = 0; i < a->n_workers; i++) {
 		zip_free(a->workers[i].zip);
@@ -207,9 +212,17 @@ static void parse_task(struct task *task, void *worker)
 	struct worker *w = worker;
 
 	chunk_parse(chunk, w->parser);
+	known_ask_all(chunk->known, chunk);
 	/* The text is needed again by dead letters, and to give names their numbers. */
 	if (w->append->options.on_error != EVS_DLQ && chunk->missing.size == 0)
 		release_text(w->append, chunk);
+}
+
+/* Have the threads that parse ask the runs that there are now. Where that fails, the thread that commits asks all. */
+static void renew_known(struct evs_append *a)
+{
+	known_release(a->known);
+	known_open(a->store, &a->known, NULL);
 }
 
 /* Start the threads, at the first chunk that is full. Without them everything works too, on one core. */
@@ -232,8 +245,10 @@ static void start_pool(struct evs_append *a)
 		}
 	}
 	a->pool = pool_new(n, workers);
-	if (a->pool != NULL)
+	if (a->pool != NULL) {
 		commit_use_pool(a->commit, a->pool);
+		renew_known(a);
+	}
 }
 
 /* ---- committing what was parsed ---- */
@@ -291,10 +306,15 @@ static int commit_one(struct evs_append *a, struct chunk *chunk, struct evs_erro
 
 	chunk->first_line = a->line;
 	a->line += chunk->n_lines;
+	known_release(chunk->known);
+	chunk->known = NULL;
 	status = commit_chunk(a->commit, chunk, err);
 	release_text(a, chunk);
-	if (status == EVS_OK && commit_full(a->commit))
+	if (status == EVS_OK && commit_full(a->commit)) {
 		status = commit_end(a->commit, false, err);
+		if (a->pool != NULL && !a->rules.whole)
+			renew_known(a);
+	}
 	if (status != EVS_OK)
 		return end_at(a, status, err);
 	return EVS_OK;
@@ -370,6 +390,7 @@ static int submit(struct evs_append *a, size_t n, struct evs_error *err)
 	if (n >= CHUNK_BYTES / 2)
 		start_pool(a);
 	if (a->pool != NULL) {
+		chunk->known = known_use(a->known);
 		pool_submit(a->pool, 1, &chunk->task);
 		return drain(a, CHUNKS_AHEAD, err);
 	}

@@ -20,6 +20,7 @@ static void drop_staged(struct chunk *c)
 	c->packed.size = 0;
 	c->uuids.size = 0;
 	c->missing.size = 0;
+	c->asked_to = 0;
 	c->no_memory = false;
 }
 

@@ -20,6 +20,7 @@ struct staged {
 	uint32_t uuids_at, n_uuids;  /* where its UUIDs are, in the chunk's `uuids` */
 	int64_t moment;
 	bool id_made, time_made;
+	bool known;                  /* a run may have its eventId, of those that were asked (known.h) */
 	char *error;                 /* not NULL: the line is bad, and this is why (owned) */
 	/* Set when it is committed. */
 	uint64_t position, revision;
@@ -39,6 +40,8 @@ struct chunk {
 	size_t n_terms, terms_cap;
 	struct buf uuids; /* uint32_t each */
 	struct buf missing; /* names without a number that were met */
+	struct known *known; /* the runs to ask when it was parsed (append.c) */
+	uint64_t asked_to; /* runs that end before this position were asked for the eventIds */
 	bool no_memory;
 };
 

@@ -6,13 +6,14 @@
 #include "base/moment.h"
 #include "event/same.h"
 #include "store/dead.h"
+#include "store/known.h"
 #include "store/seal.h"
 
 enum {
 	BATCH_EVENTS = 125000,     /* sixteen such batches are a run of RUN_EVENTS_MAX */
 	BATCH_BYTES = 64 << 20,    /* packed */
-	LOOK_AHEAD = 12,           /* how far ahead filters are brought near */
-	MAPPED_BYTES = 64 << 20,   /* of the file in memory between batches: in a large store many runs are looked into */
+	LOOK_AHEAD = 12,           /* how far ahead memory is brought near */
+	MAPPED_BYTES = 96 << 20,   /* of the file in memory between batches: in a large store many runs are looked into */
 };
 
 /* An event of the batch that has a position, or is a duplicate. */
@@ -20,13 +21,6 @@ struct member {
 	uint64_t event; /* TERM_EVENT */
 	struct chunk *chunk;
 	struct staged *staged;
-};
-
-/* What the filters of runs say of a line. */
-struct asked {
-	uint32_t aggregate; /* runs that may have its aggregateId, as index_revision wants them */
-	uint32_t events;    /* the same for its eventId */
-	bool event;         /* some run has a candidate for its eventId */
 };
 
 struct commit {
@@ -51,8 +45,8 @@ struct commit {
 	struct streams streams;
 	struct seal seal;
 	uint64_t bytes;
-	struct asked *asked; /* per line of a chunk */
-	size_t asked_cap;
+	uint32_t *aggregates; /* per line of a chunk: the runs that may have its aggregateId, as index_revision wants them */
+	size_t aggregates_cap;
 	/* Conditions. */
 	bool began;            /* the conditions were looked at */
 	bool unmet;            /* they do not hold: only a retry can succeed */
@@ -157,7 +151,7 @@ void commit_free(struct commit *c)
 	parse_free(c->parser);
 	free(c->members);
 	free(c->id_slots);
-	free(c->asked);
+	free(c->aggregates);
 	free(c);
 }
 
@@ -314,7 +308,7 @@ static int compare(struct commit *c, const struct chunk *chunk, struct staged *s
 }
 
 /* Whether the event is there already: EVS_OK with s->duplicate set or not, EVS_CONFLICT when its id is taken. */
-static int check_duplicate(struct commit *c, const struct chunk *chunk, struct staged *s, bool ask_runs, struct evs_error *err)
+static int check_duplicate(struct commit *c, const struct chunk *chunk, struct staged *s, struct evs_error *err)
 {
 	const struct member *m = find_member(c, chunk, s);
 	struct record r;
@@ -325,72 +319,39 @@ static int check_duplicate(struct commit *c, const struct chunk *chunk, struct s
 	if (m != NULL)
 		return compare(c, chunk, s, m->chunk->packed.data + m->staged->at, m->staged->size, m->staged->position,
 		               m->staged->revision, false, err);
-	if (s->id_made || (!ask_runs && c->state.tail_first > c->state.last_position))
+	if (s->id_made || (!s->known && c->state.tail_first > c->state.last_position))
 		return EVS_OK;
 	if (!event_id_of(chunk->packed.data + s->at, s->size, &id))
 		return error_nomem(err);
-	status = index_find_event(&c->index, &id, s->terms.event, ask_runs, &r, err);
+	status = index_find_event(&c->index, &id, s->terms.event, s->known, &r, err);
 	if (status == EVS_END)
 		return EVS_OK;
 	return status == EVS_OK ? compare(c, chunk, s, r.body, r.size, r.position, r.revision, true, err) : status;
 }
 
-static bool have_asked(struct commit *c, size_t n)
+/*
+ * Ask the runs about the lines of a chunk ahead of them: for eventIds those that were not asked when it was parsed, for aggregateIds
+ * all, where the batch does not have the stream already.
+ */
+static bool ask_runs(struct commit *c, struct chunk *chunk)
 {
-	if (c->asked_cap >= n)
-		return true;
-	free(c->asked);
-	c->asked_cap = n * 2;
-	if ((c->asked = malloc(c->asked_cap * sizeof *c->asked)) == NULL)
-		c->asked_cap = 0;
-	return c->asked != NULL;
-}
-
-/* Do something in each run of a mask. */
-static void in_runs(const struct index *x, uint32_t mask, uint64_t hash, void (*each)(const struct run *r, uint64_t hash))
-{
-	for (; mask != 0; mask &= mask - 1)
-		for (size_t r = (size_t)__builtin_ctz(mask); r < x->n_runs; r += INDEX_RUN_BITS)
-			each(&x->runs[r], hash);
-}
-
-/* Look for the events that filters let through: most of them wrongly. What that reads is brought near ahead, in two steps. */
-static void find_events(struct commit *c, const struct chunk *chunk)
-{
-	for (size_t i = 0; i < chunk->n; i++) {
-		uint32_t position, mask = c->asked[i].events;
-		if (i + LOOK_AHEAD < chunk->n)
-			in_runs(&c->index, c->asked[i + LOOK_AHEAD].events, chunk->staged[i + LOOK_AHEAD].terms.event, run_prefetch_bucket);
-		if (i + LOOK_AHEAD / 2 < chunk->n)
-			in_runs(&c->index, c->asked[i + LOOK_AHEAD / 2].events, chunk->staged[i + LOOK_AHEAD / 2].terms.event, run_prefetch_event);
-		for (; mask != 0 && !c->asked[i].event; mask &= mask - 1)
-			for (size_t r = (size_t)__builtin_ctz(mask); r < c->index.n_runs; r += INDEX_RUN_BITS)
-				c->asked[i].event |= run_find_event(&c->index.runs[r], chunk->staged[i].terms.event, &position, 1) > 0;
-	}
-}
-
-/* Note which runs may have the events and streams of a chunk's lines. Filters are asked run by run, brought near ahead. */
-static bool ask_filters(struct commit *c, const struct chunk *chunk)
-{
-	if (!have_asked(c, chunk->n))
-		return false;
-	if (chunk->n > 0)
-		memset(c->asked, 0, chunk->n * sizeof *c->asked);
-	for (size_t r = 0; r < c->index.n_runs; r++) {
-		const struct run *run = &c->index.runs[r];
-		for (size_t i = 0; i < chunk->n; i++) {
-			const struct staged *s = &chunk->staged[i];
-			if (i + LOOK_AHEAD < chunk->n) {
-				const struct terms *ahead = &chunk->staged[i + LOOK_AHEAD].terms;
-				run_prefetch(run, run_mix(ahead->event));
-				run_prefetch(run, run_mix(ahead->aggregate));
-			}
-			if (!s->id_made) /* one that was made just now is in no run */
-				c->asked[i].events |= (uint32_t)run_may_have(run, run_mix(s->terms.event)) << r % INDEX_RUN_BITS;
-			c->asked[i].aggregate |= (uint32_t)run_may_have(run, run_mix(s->terms.aggregate)) << r % INDEX_RUN_BITS;
+	if (c->aggregates_cap < chunk->n) {
+		free(c->aggregates);
+		c->aggregates_cap = chunk->n * 2;
+		if ((c->aggregates = malloc(c->aggregates_cap * sizeof *c->aggregates)) == NULL) {
+			c->aggregates_cap = 0;
+			return false;
 		}
 	}
-	find_events(c, chunk);
+	known_ask(chunk, c->store->kv, c->index.runs, c->index.n_runs);
+	for (size_t i = 0; i < chunk->n; i++) {
+		const struct terms *t = &chunk->staged[i].terms;
+		c->aggregates[i] = 0;
+		if (i + LOOK_AHEAD < chunk->n)
+			streams_prefetch(&c->streams, chunk->staged[i + LOOK_AHEAD].terms.stream);
+		if (t->stream != 0)
+			c->aggregates[i] = streams_may_have(&c->streams, t->stream) ? UINT32_MAX : index_runs_with(&c->index, t->aggregate);
+	}
 	return true;
 }
 
@@ -556,9 +517,9 @@ static int take_line(struct commit *c, struct chunk *chunk, size_t i, struct evs
 
 	if (s->error != NULL)
 		return reject(c, chunk, s, EVS_BAD_EVENT, s->error, err);
-	status = check_duplicate(c, chunk, s, c->asked[i].event, &why);
+	status = check_duplicate(c, chunk, s, &why);
 	if (status == EVS_OK)
-		status = stream_of(c, s, c->asked[i].aggregate, &entry, &why);
+		status = stream_of(c, s, c->aggregates[i], &entry, &why);
 	if (status == EVS_OK) {
 		status = check_whole(c, s, entry, &why);
 		about_line = status != EVS_CONFLICT;
@@ -599,7 +560,7 @@ int commit_chunk(struct commit *c, struct chunk *chunk, struct evs_error *err)
 	}
 	if (status == EVS_OK)
 		status = settle_names(c, chunk, err);
-	if (status == EVS_OK && !ask_filters(c, chunk))
+	if (status == EVS_OK && !ask_runs(c, chunk))
 		status = error_nomem(err);
 	for (size_t i = 0; i < chunk->n && status == EVS_OK; i++) {
 		if (i + LOOK_AHEAD < chunk->n) {

@@ -170,6 +170,18 @@ static void revision_in_run(void *context, const struct run_stream *s)
 		q->revision = s->revision;
 }
 
+uint32_t index_runs_with(const struct index *x, uint64_t aggregate)
+{
+	uint64_t mixed = run_mix(aggregate);
+	uint32_t runs = 0;
+
+	for (size_t i = 0; i < x->n_runs; i++)
+		run_prefetch(&x->runs[i], mixed);
+	for (size_t i = 0; i < x->n_runs; i++)
+		runs |= (uint32_t)run_may_have(&x->runs[i], mixed) << i % INDEX_RUN_BITS;
+	return runs;
+}
+
 int index_revision(const struct index *x, const struct text *id, struct span type, uint64_t aggregate, uint32_t runs, uint64_t stream,
                    uint64_t *revision, struct evs_error *err)
 {

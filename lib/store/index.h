@@ -43,9 +43,11 @@ int index_find_event(const struct index *x, const struct text *id, uint64_t hash
 
 #define INDEX_RUN_BITS 32
 
+/* The runs that may have an aggregate: run r as bit r % INDEX_RUN_BITS. */
+uint32_t index_runs_with(const struct index *x, uint64_t aggregate);
+
 /*
- * The revision of a stream, 0 when it does not exist. type.text NULL: no type. runs: those that may have the aggregate, run
- * r as bit r % INDEX_RUN_BITS; the others are not looked at.
+ * The revision of a stream, 0 when it does not exist. type.text NULL: no type. runs: as index_runs_with says, or more.
  * EVS_OK, EVS_CORRUPT, EVS_NOMEM, EVS_IO.
  */
 int index_revision(const struct index *x, const struct text *id, struct span type, uint64_t aggregate, uint32_t runs, uint64_t stream,

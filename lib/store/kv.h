@@ -117,6 +117,12 @@ int kv_append_at(struct kv_cursor *c, struct kv_bytes key, struct kv_bytes value
 void kv_forget(struct kv *kv, struct kv_bytes value);
 
 /*
+ * Copy size bytes of a value from `at` on, without having the file's pages there in the process's memory: for few bytes
+ * of values that are large and many. Any thread may. False: they cannot be read.
+ */
+bool kv_peek(const struct kv *kv, const uint8_t *at, size_t size, uint8_t *copy);
+
+/*
  * Keep the process small: when more than `most` bytes of the file are in its memory, let go of them all; what is
  * needed again comes from the page cache. Values that were read stay valid.
  */

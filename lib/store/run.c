@@ -81,32 +81,50 @@ static bool bucket_range(const uint8_t *at, const uint8_t *body, const uint8_t *
 	return true;
 }
 
-void run_prefetch_bucket(const struct run *r, uint64_t hash)
-{
-	__builtin_prefetch(r->events_at + 4 * (hash >> (64 - r->event_bits)));
-}
-
-void run_prefetch_event(const struct run *r, uint64_t hash)
+const uint8_t *run_event_bucket(const struct run *r, uint64_t hash, size_t *size)
 {
 	struct range b;
 
-	if (bucket_range(r->events_at, r->events, r->streams, hash >> (64 - r->event_bits), &b))
-		__builtin_prefetch(b.p);
+	if (!bucket_range(r->events_at, r->events, r->streams, hash >> (64 - r->event_bits), &b)) {
+		*size = 0;
+		return r->events;
+	}
+	*size = (size_t)(b.end - b.p);
+	return b.p;
+}
+
+/* The first entry of a bucket, from the i-th of n on, that may be the hash's; n when there is none. */
+static size_t next_candidate(const struct run *r, const uint8_t *bucket, size_t i, size_t n, uint64_t hash)
+{
+	unsigned width = fragment_bytes(r->event_bits);
+	uint32_t fragment = fragment_of(hash, r->event_bits);
+
+	while (i < n && get_fragment(bucket + i * width, width) != fragment)
+		i++;
+	return i;
+}
+
+static size_t bucket_count(const struct run *r, size_t size)
+{
+	return size / (fragment_bytes(r->event_bits) + POSITION_BYTES);
+}
+
+bool run_bucket_has(const struct run *r, const uint8_t *bucket, size_t size, uint64_t hash)
+{
+	size_t n = bucket_count(r, size);
+
+	return next_candidate(r, bucket, 0, n, hash) < n;
 }
 
 size_t run_find_event(const struct run *r, uint64_t hash, uint32_t *positions, size_t cap)
 {
-	unsigned width = fragment_bytes(r->event_bits);
-	uint32_t fragment = fragment_of(hash, r->event_bits);
-	struct range b;
-	size_t n, found = 0;
+	size_t size, n, found = 0;
+	const uint8_t *bucket = run_event_bucket(r, hash, &size), *at;
 
-	if (!bucket_range(r->events_at, r->events, r->streams, hash >> (64 - r->event_bits), &b))
-		return 0;
-	n = (size_t)(b.end - b.p) / (width + POSITION_BYTES);
-	for (size_t i = 0; i < n && found < cap; i++)
-		if (get_fragment(b.p + i * width, width) == fragment)
-			positions[found++] = get24(b.p + n * width + i * POSITION_BYTES);
+	n = bucket_count(r, size);
+	at = bucket + n * fragment_bytes(r->event_bits);
+	for (size_t i = next_candidate(r, bucket, 0, n, hash); i < n && found < cap; i = next_candidate(r, bucket, i + 1, n, hash))
+		positions[found++] = get24(at + i * POSITION_BYTES);
 	return found;
 }
 

@@ -89,12 +89,12 @@ static inline void run_prefetch(const struct run *r, uint64_t mixed)
 /* Whether the run may have an event or aggregate of this hash (run_mix of it). */
 bool run_may_have(const struct run *r, uint64_t mixed);
 
-/* Bring near what run_find_event reads: where a bucket is, then the bucket. */
-void run_prefetch_bucket(const struct run *r, uint64_t hash);
-void run_prefetch_event(const struct run *r, uint64_t hash);
-
 /* Candidates for an eventId: at most cap relative positions. Returns how many. */
 size_t run_find_event(const struct run *r, uint64_t hash, uint32_t *positions, size_t cap);
+
+/* The same in two steps: where the bytes are that tell, *size of them, and whether they, or a copy of them, have a candidate. */
+const uint8_t *run_event_bucket(const struct run *r, uint64_t hash, size_t *size);
+bool run_bucket_has(const struct run *r, const uint8_t *bucket, size_t size, uint64_t hash);
 
 /* Call each for the streams of an aggregateId. False when the run is damaged. */
 bool run_find_streams(const struct run *r, const struct text *id, uint64_t aggregate,

@@ -13,7 +13,9 @@ enum {
 	AT_TERMS = 20, AT_STREAMS = 24, AT_WORDS = 28, AT_EVENT_BYTES = 32, AT_STREAM_BYTES = 36, AT_TERM_BYTES = 40,
 	AT_CHECKSUM = 48, HEAD_BYTES = 64, VERSION = 1,
 	POSITION_BYTES = 3,
-	FILTER_BITS = 12,    /* per key: with 4 bits set in one word some 1.5 % false alarms */
+	FILTER_BITS = 12,    /* per key: with 4 bits set in one word 1.1 % false alarms */
+	FILTER_BITS_LARGE = 20, /* 0.3 %: of large runs there are many to ask, and a false alarm reads a page that is seldom in memory */
+	FILTER_LARGE = 1 << 20, /* keys */
 	BUCKET_ENTRIES = 64, /* on average at most */
 	BITS_MIN = 8, BITS_MAX = 20,
 	LIST_MIN = 3, /* a term with fewer positions has them one by one */

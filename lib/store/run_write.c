@@ -78,7 +78,7 @@ static void filter_add(struct run_writer *w, uint64_t hash)
 
 bool run_writer_init(struct run_writer *w, size_t n_events, size_t n_terms, size_t n_streams)
 {
-	size_t words = ((n_events + n_streams) * FILTER_BITS + 63) / 64 + 1;
+	size_t keys = n_events + n_streams, words = (keys * (keys < FILTER_LARGE ? FILTER_BITS : FILTER_BITS_LARGE) + 63) / 64 + 1;
 
 	if (!section_init(&w->events, n_events) || !section_init(&w->terms, n_terms) || !section_init(&w->streams, n_streams * 4) ||
 	    !buf_room(&w->filter, words * 8))

@@ -39,6 +39,16 @@ uint32_t streams_find(const struct streams *s, uint64_t hash, const struct text 
 uint32_t streams_add(struct streams *s, uint64_t hash, uint64_t aggregate, const struct text *id, const struct text *type,
                      const struct names *names);
 
+/* Whether it may be there; false: it is not. */
+static inline bool streams_may_have(const struct streams *s, uint64_t hash)
+{
+	if (s->n_slots > 0)
+		for (size_t i = hash & (s->n_slots - 1); s->slots[i] != 0; i = (i + 1) & (s->n_slots - 1))
+			if (s->slots[i] >> 32 == hash >> 32)
+				return true;
+	return false;
+}
+
 static inline void streams_prefetch(const struct streams *s, uint64_t hash)
 {
 	if (s->n_slots > 0)
