@@ -855,8 +855,9 @@ for e in events:
 	cmp wanted.first got || fail "$(diff wanted.first got | head -n 4)"
 	# The patches between moments apply.
 	evs replay a.evs --fold fines.fold --at 2007-06-30 >from
-	evs replay a.evs --fold fines.fold --diff 2007-06-30 7000 >diff
-	evs replay a.evs --fold fines.fold --at-position 7000 >to
+	position=$(size 7000 20000)
+	evs replay a.evs --fold fines.fold --diff 2007-06-30 $position >diff
+	evs replay a.evs --fold fines.fold --at-position $position >to
 	echo diff from to >files
 	[ "$(apply files)" -gt 1000 ]
 }
