@@ -4,7 +4,7 @@ load helper
 export BUILD=${EVS_BIN%/bin}
 # With sanitizers each state takes ten times as long.
 case $LONG:$BUILD in
-1:*asan*) FLIPS=150 ;;
+*asan*) FLIPS=100 ;;
 1:*) FLIPS=2000 ;;
 *) FLIPS=20 ;;
 esac
