@@ -1,12 +1,10 @@
-#include "fold/eval.h"
+#include "fold/eval_parts.h"
 
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/error.h"
-#include "base/moment.h"
 #include "fold/functions.h"
 #include "fold/look.h"
 
@@ -94,19 +92,6 @@ bool eval_broken(struct eval *v)
 	return false;
 }
 
-static bool decimal_failed(struct eval *v, const struct code_node *n, enum decimal_status status)
-{
-	switch (status) {
-	case DECIMAL_ZERO:
-		return eval_fail(v, n, "division by zero");
-	case DECIMAL_RANGE:
-		return eval_fail(v, n, "a number of more than %d digits", DECIMAL_DIGITS_MAX);
-	default:
-		v->arena.failed = true;
-		return eval_broken(v);
-	}
-}
-
 /* ---- lists in the arena ---- */
 
 bool eval_list_begin(struct eval *v, struct eval_list *l)
@@ -141,8 +126,7 @@ struct value eval_list_value(const struct eval_list *l)
 	return (struct value){.kind = VALUE_LIST, .node = l->node};
 }
 
-/* An object of n fields in the arena; the values are to be filled in. */
-static struct node *new_object(struct eval *v, uint32_t n)
+struct node *eval_new_object(struct eval *v, uint32_t n)
 {
 	struct node *o = arena_take(&v->arena, sizeof *o);
 	struct value *values = arena_take(&v->arena, n * sizeof *values);
@@ -152,156 +136,6 @@ static struct node *new_object(struct eval *v, uint32_t n)
 		return NULL;
 	*o = (struct node){.cap = n, .values = values, .keys = keys};
 	return o;
-}
-
-/* ---- the event ---- */
-
-static struct value name_text(const struct name *name)
-{
-	return name == NULL ? value_null() : value_text(name->text, name->size);
-}
-
-/* The value of a string field of the envelope. */
-static bool text_field(struct eval *v, const struct text *t, struct value *out)
-{
-	char *text;
-
-	switch (t->kind) {
-	case TEXT_NONE:
-		*out = value_null();
-		return true;
-	case TEXT_STRING:
-		*out = value_text((const char *)t->bytes, t->size);
-		return true;
-	case TEXT_NAME:
-		*out = name_text(name_get(v->names, t->name));
-		return true;
-	case TEXT_UUID:
-		break;
-	}
-	if ((text = arena_take(&v->arena, UUID_TEXT)) == NULL)
-		return eval_broken(v);
-	uuid_format(t->bytes, text);
-	*out = value_text(text, UUID_TEXT);
-	return true;
-}
-
-/* Whether an event has what the store adds: one that is in no store has position 0. */
-static bool has_store_field(const struct eval *v, unsigned number)
-{
-	return number == NAME_REVISION ? v->record->revision != 0 : v->record->position != 0;
-}
-
-/* position, revision, recordedAt */
-static bool store_field(struct eval *v, unsigned number, struct value *out)
-{
-	char *text;
-
-	if (!has_store_field(v, number))
-		*out = value_null();
-	else if (number == NAME_POSITION)
-		*out = value_integer((int64_t)v->record->position);
-	else if (number == NAME_REVISION)
-		*out = value_integer((int64_t)v->record->revision);
-	else {
-		if ((text = arena_take(&v->arena, MOMENT_TEXT)) == NULL)
-			return eval_broken(v);
-		moment_format_us(v->record->recorded_us, text);
-		*out = value_text(text, MOMENT_TEXT);
-	}
-	return true;
-}
-
-/* A field of the event that is looked for. */
-static bool any_field(struct eval *v, const char *key, size_t size, int name, struct value *out, bool *there)
-{
-	const struct view *view = eval_view(v);
-	const uint8_t *p = view->fields, *end = v->record->body + v->record->size;
-	uint8_t uuid[16];
-	struct packed head = {0};
-
-	*out = value_null();
-	*there = false;
-	for (uint32_t i = 0; i < view->n_fields; i++) {
-		bool same;
-		p = packed_read(p, end, &head);
-		if (head.kind == PACKED_UINT)
-			same = name >= 0 && head.number == (uint64_t)name;
-		else if (head.kind == PACKED_UUID16)
-			same = size == UUID_TEXT && uuid_parse(key, uuid) && memcmp(head.bytes, uuid, sizeof uuid) == 0;
-		else
-			same = head.size == size && memcmp(head.bytes, key, size) == 0;
-		if (same) {
-			*there = true;
-			return value_read(&v->arena, p, end, out) != NULL || eval_broken(v);
-		}
-		if ((p = packed_skip(p, end)) == NULL)
-			return eval_broken(v);
-	}
-	return true;
-}
-
-/* A field of the event. */
-static bool event_field(struct eval *v, const char *key, size_t size, int name, struct value *out, bool *there)
-{
-	const struct view *view;
-
-	switch (name) {
-	case NAME_EVENT_TYPE: case NAME_EVENT_ID: case NAME_TIMESTAMP: case NAME_AGGREGATE_ID: case NAME_AGGREGATE_TYPE:
-	case NAME_SOURCE: case NAME_CORRELATION_ID: case NAME_CAUSATION_ID:
-		view = eval_view(v);
-		*there = view->texts[name].kind != TEXT_NONE;
-		return text_field(v, &view->texts[name], out);
-	case NAME_POSITION: case NAME_REVISION: case NAME_RECORDED_AT:
-		*there = has_store_field(v, (unsigned)name);
-		return store_field(v, (unsigned)name, out);
-	case NAME_DATA:
-		view = eval_view(v);
-		*out = value_null();
-		*there = view->data != NULL;
-		return !*there || value_read(&v->arena, view->data, view->data_end, out) != NULL || eval_broken(v);
-	default:
-		return any_field(v, key, size, name, out, there);
-	}
-}
-
-/* The whole event as an object. */
-static bool event_object(struct eval *v, struct value *out)
-{
-	static const enum name_fixed added[] = {NAME_POSITION, NAME_REVISION, NAME_RECORDED_AT};
-	const struct view *view = eval_view(v);
-	const uint8_t *p = view->fields, *end = v->record->body + v->record->size;
-	struct node *o = new_object(v, view->n_fields + 3);
-	struct packed head;
-	bool there;
-
-	if (o == NULL)
-		return eval_broken(v);
-	for (uint32_t i = 0; i < view->n_fields; i++) {
-		const uint8_t *at = packed_read(p, end, &head);
-		const struct name *name = head.kind == PACKED_UINT ? name_get(v->names, head.number) : NULL;
-		struct value *value = &o->values[o->n];
-		if ((p = packed_skip(at, end)) == NULL || (head.kind == PACKED_UINT && name == NULL))
-			return eval_broken(v);
-		o->keys[o->n] = name != NULL ? (struct node_key){name->text, name->size} :
-		                               (struct node_key){(const char *)head.bytes, head.size};
-		if (head.kind == PACKED_UINT && head.number < VIEW_TEXTS && view->texts[head.number].kind != TEXT_NONE) {
-			if (!text_field(v, &view->texts[head.number], value))
-				return false;
-		} else if (value_read(&v->arena, at, end, value) == NULL) {
-			return eval_broken(v);
-		}
-		o->n++;
-	}
-	for (size_t i = 0; i < 3; i++) {
-		const char *key = name_fixed_text(added[i]);
-		if (!event_field(v, key, strlen(key), (int)added[i], &o->values[o->n], &there))
-			return false;
-		o->keys[o->n] = (struct node_key){key, (uint32_t)strlen(key)};
-		o->n += there;
-	}
-	*out = (struct value){.kind = VALUE_OBJECT, .node = o};
-	return true;
 }
 
 /* ---- paths ---- */
@@ -331,7 +165,7 @@ static bool member(struct eval *v, const struct code_node *n, const struct value
 	*out = value_null();
 	*there = false;
 	if (of->kind == EVAL_EVENT)
-		return event_field(v, key, size, name, out, there);
+		return eval_event_field(v, key, size, name, out, there);
 	if (value_is_null(of))
 		return true;
 	if (!value_is_object(of))
@@ -467,199 +301,7 @@ bool eval_is_there(struct eval *v, const struct code_node *n, bool *there)
 	return place(v, n, &out, there);
 }
 
-/* ---- operators ---- */
-
-static const char *operator_mark(enum code_op op)
-{
-	switch (op) {
-	case CODE_ADD: return "+";
-	case CODE_SUBTRACT: return "-";
-	case CODE_MULTIPLY: return "*";
-	case CODE_DIVIDE: return "/";
-	case CODE_REMAINDER: return "%";
-	case CODE_LESS: return "<";
-	case CODE_LESS_EQUAL: return "<=";
-	case CODE_GREATER: return ">";
-	case CODE_GREATER_EQUAL: return ">=";
-	default: return "?";
-	}
-}
-
-/* Two texts or two lists, one behind the other. */
-static bool concatenate(struct eval *v, const struct value *a, const struct value *b, struct value *out)
-{
-	struct value_iterator it;
-	struct eval_list list;
-	struct value e;
-	char *text;
-
-	if (a->kind == VALUE_TEXT) {
-		if ((text = arena_take(&v->arena, (size_t)a->size + b->size)) == NULL)
-			return eval_broken(v);
-		if (a->size > 0)
-			memcpy(text, a->text, a->size);
-		if (b->size > 0)
-			memcpy(text + a->size, b->text, b->size);
-		*out = value_text(text, (size_t)a->size + b->size);
-		return true;
-	}
-	if (!eval_list_begin(v, &list))
-		return false;
-	for (int i = 0; i < 2; i++) {
-		value_iterate(i == 0 ? a : b, &it);
-		while (value_next(&it, v->names, &v->arena, NULL, &e))
-			if (!eval_list_add(v, &list, &e))
-				return false;
-	}
-	*out = eval_list_value(&list);
-	return !v->arena.failed || eval_broken(v);
-}
-
-static bool calculate(struct eval *v, const struct code_node *n, enum code_op op, const struct value *a, const struct value *b,
-                      struct value *out)
-{
-	struct decimal x = value_number(a), y = value_number(b), z;
-	enum decimal_status status;
-
-	switch (op) {
-	case CODE_ADD: status = decimal_add(&v->arena, x, y, &z); break;
-	case CODE_SUBTRACT: status = decimal_subtract(&v->arena, x, y, &z); break;
-	case CODE_MULTIPLY: status = decimal_multiply(&v->arena, x, y, &z); break;
-	case CODE_DIVIDE: status = decimal_divide(&v->arena, x, y, &z); break;
-	default: status = decimal_remainder(&v->arena, x, y, &z); break;
-	}
-	if (status != DECIMAL_OK)
-		return decimal_failed(v, n, status);
-	*out = value_decimal(z);
-	return true;
-}
-
-/* + - * / % ; null is left out of a sum, 0 before a difference, and makes everything else null. */
-static bool arithmetic(struct eval *v, const struct code_node *n, enum code_op op, const struct value *a, const struct value *b,
-                       struct value *out)
-{
-	static const struct value zero = {.kind = VALUE_NUMBER};
-
-	if (op == CODE_ADD && eval_sum(a, b, out))
-		return true;
-	if (value_is_number(a) && value_is_number(b))
-		return calculate(v, n, op, a, b, out);
-	if (value_is_null(a) || value_is_null(b)) {
-		const struct value *other = value_is_null(a) ? b : a;
-		if (op == CODE_ADD) {
-			*out = value_is_null(other) ? value_null() : *other;
-			return true;
-		}
-		if (!value_is_null(other) && !value_is_number(other))
-			return eval_fail(v, n, "'%s' needs numbers, not %s", operator_mark(op), value_name(other));
-		if (op == CODE_SUBTRACT && !value_is_null(other))
-			return value_is_null(a) ? calculate(v, n, op, &zero, b, out) : (*out = *a, true);
-		*out = value_null();
-		return true;
-	}
-	if (op == CODE_ADD && ((a->kind == VALUE_TEXT && b->kind == VALUE_TEXT) || (value_is_list(a) && value_is_list(b))))
-		return concatenate(v, a, b, out);
-	if (op == CODE_ADD)
-		return eval_fail(v, n, "'+' cannot put %s and %s together%s", value_name(a), value_name(b),
-		                 (a->kind == VALUE_TEXT && value_is_number(b)) || (b->kind == VALUE_TEXT && value_is_number(a)) ?
-		                     "; num() makes a number of a string, str() a string of a number" : "");
-	return eval_fail(v, n, "'%s' needs numbers, not %s%s", operator_mark(op), value_name(value_is_number(a) ? b : a),
-	                 a->kind == VALUE_TEXT || b->kind == VALUE_TEXT ? "; num() makes a number of a string" : "");
-}
-
-static int text_order(const struct value *a, const struct value *b)
-{
-	size_t least = a->size < b->size ? a->size : b->size;
-	int c = least == 0 ? 0 : memcmp(a->text, b->text, least);
-
-	return c != 0 ? c : (a->size > b->size) - (a->size < b->size);
-}
-
-/* < <= > >= ; nothing is less or greater than null. */
-static bool compare(struct eval *v, const struct code_node *n, enum code_op op, const struct value *a, const struct value *b,
-                    struct value *out)
-{
-	int order = 0;
-
-	if (value_is_null(a) || value_is_null(b)) {
-		*out = value_bool(false);
-		return true;
-	}
-	if (value_is_number(a) && value_is_number(b)) {
-		enum decimal_status status = decimal_compare(value_number(a), value_number(b), &order);
-		if (status != DECIMAL_OK)
-			return decimal_failed(v, n, status);
-	} else if (a->kind == VALUE_TEXT && b->kind == VALUE_TEXT) {
-		order = text_order(a, b);
-	} else {
-		bool mixed = (a->kind == VALUE_TEXT && value_is_number(b)) || (b->kind == VALUE_TEXT && value_is_number(a));
-		return eval_fail(v, n, "'%s' cannot compare %s with %s%s", operator_mark(op), value_name(a), value_name(b),
-		                 mixed ? "; num() makes a number of a string, time() of a time" : "");
-	}
-	*out = value_bool(op == CODE_LESS ? order < 0 : op == CODE_LESS_EQUAL ? order <= 0 : op == CODE_GREATER ? order > 0 : order >= 0);
-	return true;
-}
-
-bool eval_equal(struct eval *v, const struct code_node *n, const struct value *a, const struct value *b, bool *equal)
-{
-	uint64_t left = (EXPR_STEPS_MAX - v->steps) * sizeof *a, before = left;
-
-	/* What is built of values that are shared may be much larger than it takes memory. */
-	if ((a->kind == VALUE_LIST || a->kind == VALUE_OBJECT) && !value_fits(a, 2 * DEPTH_LIMIT, &left) && left == 0)
-		return eval_fail(v, n, "the event takes too long to work out");
-	v->steps += 1 + (before - left) / sizeof *a;
-	if (v->steps > EXPR_STEPS_MAX)
-		return eval_fail(v, n, "the event takes too long to work out");
-	*equal = value_equal(a, b, v->names, &v->arena);
-	return !v->arena.failed || eval_broken(v);
-}
-
-/* a in b */
-static bool is_in(struct eval *v, const struct code_node *n, const struct value *a, const struct value *b, struct value *out)
-{
-	struct value_iterator it;
-	struct value e;
-	bool found = false;
-
-	if (value_is_null(b)) {
-		*out = value_bool(false);
-		return true;
-	}
-	if (value_is_object(b)) {
-		if (a->kind != VALUE_TEXT)
-			return eval_fail(v, n, "'in' looks for the name of a field in an object, not for %s", value_name(a));
-		found = value_member(b, v->names, &v->arena, a->text, a->size, name_find(v->names, a->text, a->size), &e);
-	} else if (value_iterate(b, &it)) {
-		while (!found && value_next(&it, v->names, &v->arena, NULL, &e)) {
-			if (!eval_equal(v, n, a, &e, &found))
-				return false;
-		}
-	} else {
-		return eval_fail(v, n, "'in' looks into a list or an object, not into %s", value_name(b));
-	}
-	*out = value_bool(found);
-	return !v->arena.failed || eval_broken(v);
-}
-
-bool eval_operator(struct eval *v, const struct code_node *n, enum code_op op, const struct value *a, const struct value *b,
-                   struct value *out)
-{
-	switch (op) {
-	case CODE_ADD: case CODE_SUBTRACT: case CODE_MULTIPLY: case CODE_DIVIDE: case CODE_REMAINDER:
-		return arithmetic(v, n, op, a, b, out);
-	case CODE_LESS: case CODE_LESS_EQUAL: case CODE_GREATER: case CODE_GREATER_EQUAL:
-		return compare(v, n, op, a, b, out);
-	case CODE_IN:
-		return is_in(v, n, a, b, out);
-	default: {
-		bool same;
-		if (!eval_equal(v, n, a, b, &same))
-			return false;
-		*out = value_bool(op == CODE_EQUAL ? same : !same);
-		return true;
-	}
-	}
-}
+/* ---- conditions ---- */
 
 bool eval_condition(struct eval *v, const struct code_node *n, bool *holds)
 {
@@ -705,7 +347,7 @@ static bool list_literal(struct eval *v, const struct code_node *n, struct value
 
 static bool object_literal(struct eval *v, const struct code_node *n, struct value *out)
 {
-	struct node *o = new_object(v, n->n / 2);
+	struct node *o = eval_new_object(v, n->n / 2);
 
 	if (o == NULL)
 		return eval_broken(v);
@@ -740,10 +382,10 @@ bool eval_node(struct eval *v, const struct code_node *n, struct value *out)
 		return true;
 	case CODE_CONTEXT:
 		*out = v->context;
-		return out->kind != EVAL_EVENT || event_object(v, out);
+		return out->kind != EVAL_EVENT || eval_event_object(v, out);
 	case CODE_EVENT:
 		*out = value_null();
-		return v->record == NULL || event_object(v, out);
+		return v->record == NULL || eval_event_object(v, out);
 	case CODE_STATE: case CODE_MEMBER: case CODE_INDEX:
 		if (!place(v, n, out, &there))
 			return false;
@@ -761,7 +403,7 @@ bool eval_node(struct eval *v, const struct code_node *n, struct value *out)
 		b = value_integer(0);
 		if (value_is_number(&a))
 			b.scale = a.kind == VALUE_NUMBER ? a.scale : 0;
-		return arithmetic(v, n, CODE_SUBTRACT, value_is_null(&a) ? &a : &b, &a, out);
+		return eval_operator(v, n, CODE_SUBTRACT, value_is_null(&a) ? &a : &b, &a, out);
 	case CODE_ADD: case CODE_SUBTRACT: case CODE_MULTIPLY: case CODE_DIVIDE: case CODE_REMAINDER:
 	case CODE_EQUAL: case CODE_UNEQUAL: case CODE_LESS: case CODE_LESS_EQUAL: case CODE_GREATER: case CODE_GREATER_EQUAL:
 	case CODE_IN:
