@@ -75,7 +75,7 @@ static bool is_caught_up(const struct evs_selector *s, const struct evs_read *r,
 {
 	if (s->to != 0 && s->to < end)
 		end = s->to;
-	return !s->has_limit || (!s->reverse && evs_read_position(r) >= end);
+	return !s->has_limit || (s->limit > 0 && !s->reverse && evs_read_position(r) >= end);
 }
 
 /* The line that says how far all is read. */

@@ -327,3 +327,15 @@ load helper
 	is "$(evs cat a.evs --stream A --aggregate-type '' | wc -l)" 3
 	evs verify a.evs
 }
+
+@test "the events of a transaction are recorded at one moment, also where their timestamps are made" {
+	for i in $(seq 50); do echo '{"eventType":"a"}'; done | quiet evs append a.evs --atomic
+	is "$(evs cat a.evs | jq -r .recordedAt | sort -u | wc -l)" 1
+	is "$(evs cat a.evs --as-of "$(evs cat a.evs -n 1 | jq -r .recordedAt)" | wc -l)" 50
+	is "$(evs cat a.evs --where '.timestamp > .recordedAt' | wc -l)" 0
+	# Text for the threads too: parsed before the transaction has begun, and after.
+	seq 40000 | sed 's/.*/{"eventType":"a","data":{"text":"some text that makes it longer, and longer","n":&}}/' | quiet evs append b.evs --atomic
+	is "$(evs cat b.evs | jq -r .recordedAt | sort -u | wc -l)" 1
+	is "$(evs cat b.evs --where '.timestamp > .recordedAt' | wc -l)" 0
+	ran 0 evs verify b.evs
+}

@@ -326,3 +326,36 @@ made() {
 	ran 3 evs append k.evs --atomic in
 	err_is "evs-append: in: line 2: eventId 'r' came before in the input with other content; nothing was appended"
 }
+
+@test "while the input of a whole is awaited, others append, and a group that feeds it goes on" {
+	local waiting
+	for how in --atomic '--expect 0 --stream s' '--fail-if [{"types":["z"]}]'; do
+		rm -f a.evs*
+		mkfifo "in$((++n))"
+		"$EVS_BIN/evs" append a.evs $how <"in$n" 3>&- &
+		waiting=$!
+		exec 7>"in$n"
+		echo '{"eventType":"whole"}' >&7
+		sleep 0.1
+		echo '{"eventType":"other"}' | timeout 5 "$EVS_BIN/evs" append a.evs
+		is "$(evs cat a.evs --fields .eventType)" '{"eventType":"other"}'
+		exec 7>&-
+		ends 0 $waiting
+		is "$(evs cat a.evs | jq -r .eventType | paste -sd' ')" 'other whole'
+	done
+	events 200 in | quiet evs append b.evs
+	timeout 20 "$EVS_BIN/evs" consume b.evs g --type in | jq -c '{eventType: "out", data}' | timeout 20 "$EVS_BIN/evs" append b.evs --atomic
+	is "$(evs stat b.evs --by type | jq -c '[.type,.events]' | paste -sd' ')" '["in",200] ["out",200]'
+}
+
+@test "what is one whole may be more than is held in memory before it ends, and its bad line is found" {
+	head -c 70000000 /dev/zero | tr '\0' x | fold -w 1000000 | sed 's/.*/{"eventType":"big","data":"&"}/' >in
+	echo >>in
+	quiet evs append a.evs --atomic in
+	is "$(count a.evs)" "$(wc -l <in)"
+	echo '{bad' >>in
+	ran 1 evs append b.evs --atomic in
+	err_has "line $(wc -l <in): column 2: "
+	err_has 'nothing was appended'
+	is "$(count b.evs)" 0
+}

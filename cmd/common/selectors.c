@@ -20,10 +20,10 @@ const struct option selectors_table[] = {
 	{0, "tag", "TAG", OPTION_LIST, FIELD(tags), FIELD(n_tags), "tag",
 	 "events with this tag; repeated: with all of them"},
 	{0, "source", "S", OPTION_TEXT, FIELD(source), 0, "source", "events from this source"},
-	{0, "from", "POS", OPTION_POSITIVE, FIELD(from), 0, NULL, "events at positions from POS on"},
+	{0, "from", "POS", OPTION_NUMBER, FIELD(from), 0, NULL, "events at positions from POS on"},
 	{0, "after", "POS", OPTION_NUMBER, FIELD(after), 0, NULL, "events at positions greater than POS"},
-	{0, "to", "POS", OPTION_POSITIVE, FIELD(to), 0, NULL, "events at positions up to POS"},
-	{0, "from-revision", "N", OPTION_POSITIVE, FIELD(from_revision), 0, NULL,
+	{0, "to", "POS", OPTION_NUMBER, FIELD(to), offsetof(struct selectors, has_to), NULL, "events at positions up to POS"},
+	{0, "from-revision", "N", OPTION_NUMBER, FIELD(from_revision), 0, NULL,
 	 "events from this revision of their stream on"},
 	{0, "since", "TIME", OPTION_TIME, FIELD(since), 0, NULL,
 	 "events whose timestamp is not before TIME: RFC 3339, a date, or -15m, -2h, -7d"},
@@ -43,6 +43,10 @@ bool selectors_finish(struct selectors *s)
 {
 	uint64_t part, whole;
 
+	if (s->has_to && s->selector.to == 0) { /* before the first position there is nothing */
+		s->selector.has_limit = true;
+		s->selector.limit = 0;
+	}
 	if (s->shard == NULL)
 		return true;
 	if (!value_fraction(s->shard, &part, &whole) || part < 1 || part > whole || whole > UINT_MAX) {

@@ -8,6 +8,7 @@
 struct selectors {
 	struct evs_selector selector;
 	const char *shard;
+	bool has_to;
 };
 
 extern const struct option selectors_table[];

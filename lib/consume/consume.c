@@ -53,6 +53,16 @@ static int make_group(struct evs_consume *c, struct group *g, struct evs_error *
 	return status;
 }
 
+/* Whether the selectors make sense: before a group is made for them. */
+static int check_selector(struct evs_consume *c, struct evs_error *err)
+{
+	struct evs_read *read;
+	int status = evs_read_new(c->store, &c->selector, &read, err);
+
+	evs_read_free(read);
+	return status;
+}
+
 /* Join the group, which is made where it is not there. */
 static int join(struct evs_consume *c, struct evs_error *err)
 {
@@ -65,7 +75,7 @@ static int join(struct evs_consume *c, struct evs_error *err)
 		return status;
 	status = group_get(txn, c->options.group, &g, err);
 	kv_abort(txn);
-	if (status == EVS_END)
+	if (status == EVS_END && (status = check_selector(c, err)) == EVS_OK)
 		status = make_group(c, &g, err);
 	c->number = g.number;
 	c->stuck_before = g.stuck;
@@ -515,7 +525,9 @@ bool evs_consume_over(const struct evs_consume *c)
 {
 	if (c->left == 0)
 		return c->items.in_hand == 0 && c->items.kept == 0 && !waits_have_own(&c->waits);
-	return !c->options.follow && is_idle(c) && !c->passed && c->waits.n == 0;
+	if (c->options.follow && (c->selector.to == 0 || c->position < c->selector.to))
+		return false;
+	return is_idle(c) && !c->passed && c->waits.n == 0;
 }
 
 void evs_consume_result(const struct evs_consume *c, struct evs_consume_result *result)

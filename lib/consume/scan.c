@@ -406,7 +406,7 @@ int scan_due(struct evs_consume *c, struct item **item, struct record *record, s
 		if (lane != NULL)
 			lane->in_hand++;
 		(*item)->attempt = w->tries + 1;
-		c->left -= !w->own && w->tries == 0;
+		c->left -= !w->own;
 		(*item)->own = w->own = true;
 		w->taken = true;
 		s->hands++;

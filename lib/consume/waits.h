@@ -13,7 +13,7 @@ struct waiting {
 	bool stored; /* it is in KV_WAIT */
 	bool taken;  /* it is in hand, or done with but not committed */
 	bool done;   /* handled, but not committed: it keeps no other of its stream waiting */
-	bool own;    /* this member has taken it: it is one of those that its limit counts */
+	bool own;    /* this member has taken it: its limit has counted it */
 	bool seen;   /* it is still there (waits_forget) */
 };
 

@@ -38,7 +38,7 @@ int parse_check_fills(const struct parse_rules *rules, struct evs_error *err);
 /* What a parse found out beside the packed event. */
 struct parsed {
 	bool id_made;   /* eventId is a new UUIDv7: it cannot be in any store */
-	bool time_made; /* timestamp was absent */
+	bool time_made; /* timestamp was absent: its MOMENT_TEXT bytes are the last ones of the event */
 	bool new_names; /* a name without a number was met (parse_missing) */
 	int64_t moment; /* the timestamp in nanoseconds */
 	struct view view; /* of the event, without `fields`; borrows out */

@@ -24,6 +24,7 @@ enum {
 	FIRST_READ = 32 << 10,
 	BREATH_MS = 1,
 	PATIENCE_NS = 20000000, /* but its events do not wait longer than this */
+	HELD_BYTES = 64 << 20,  /* of an input that is one whole, in memory before it has ended */
 };
 
 /* What a thread works with; begins with its struct zip * (commit_use_pool). */
@@ -42,6 +43,9 @@ struct evs_append {
 	struct buf setup;
 	struct commit *commit;
 	struct known *known; /* of the newest commit, where there are threads; NULL: the thread that commits asks all runs */
+	struct chunk *held, *held_last; /* parsed, of an input that is one whole and has not ended: nobody is to wait for that */
+	size_t held_bytes;
+	bool begun; /* the whole: nothing is held any longer */
 	struct pool *pool;
 	struct worker workers[WORKERS_MAX];
 	unsigned n_workers;
@@ -150,6 +154,10 @@ void evs_append_free(struct evs_append *a)
 		chunk_free((struct chunk *)task);
 	}
 	known_release(a->known);
+	for (struct chunk *chunk; (chunk = a->held) != NULL;) {
+		a->held = chunk->next;
+		chunk_free(chunk);
+	}
 	pool_free(a->pool);
 	for (unsigned i = 0; i < a->n_workers; i++) {
 		zip_free(a->workers[i].zip);
@@ -245,10 +253,8 @@ static void start_pool(struct evs_append *a)
 		}
 	}
 	a->pool = pool_new(n, workers);
-	if (a->pool != NULL) {
+	if (a->pool != NULL)
 		commit_use_pool(a->commit, a->pool);
-		renew_known(a);
-	}
 }
 
 /* ---- committing what was parsed ---- */
@@ -320,7 +326,50 @@ static int commit_one(struct evs_append *a, struct chunk *chunk, struct evs_erro
 	return EVS_OK;
 }
 
-/* Commit chunks that threads are done with: until at most `leave` are under way. */
+/* Commit what is held. */
+static int release_held(struct evs_append *a, struct evs_error *err)
+{
+	struct chunk *chunk;
+	int status = EVS_OK;
+
+	a->begun = true;
+	while (status == EVS_OK && (chunk = a->held) != NULL) {
+		a->held = chunk->next;
+		status = commit_one(a, chunk, err);
+	}
+	return status;
+}
+
+static bool has_bad_line(const struct chunk *chunk)
+{
+	for (size_t i = 0; i < chunk->n; i++)
+		if (chunk->staged[i].error != NULL)
+			return true;
+	return false;
+}
+
+/* Hold a chunk until its input ends; but not more than there is memory for, nor where it is known to be in vain. */
+static int hold(struct evs_append *a, struct chunk *chunk, struct evs_error *err)
+{
+	if (a->held == NULL)
+		a->held = chunk;
+	else
+		a->held_last->next = chunk;
+	a->held_last = chunk;
+	chunk->next = NULL;
+	a->held_bytes += chunk->packed.size + chunk->text.size + chunk->n * sizeof *chunk->staged;
+	if (a->held_bytes < HELD_BYTES && (a->options.on_error != EVS_STOP || !has_bad_line(chunk)))
+		return EVS_OK;
+	return release_held(a, err);
+}
+
+/* What becomes of a chunk that was parsed. */
+static int take_parsed(struct evs_append *a, struct chunk *chunk, struct evs_error *err)
+{
+	return a->rules.whole && !a->begun ? hold(a, chunk, err) : commit_one(a, chunk, err);
+}
+
+/* Take chunks that threads are done with: until at most `leave` are under way. */
 static int drain(struct evs_append *a, size_t leave, struct evs_error *err)
 {
 	int status = EVS_OK;
@@ -329,7 +378,7 @@ static int drain(struct evs_append *a, size_t leave, struct evs_error *err)
 		struct task *task = pool_take(a->pool, 1, pool_count(a->pool, 1) > leave);
 		if (task == NULL)
 			break;
-		status = commit_one(a, (struct chunk *)task, err);
+		status = take_parsed(a, (struct chunk *)task, err);
 	}
 	return status;
 }
@@ -390,15 +439,23 @@ static int submit(struct evs_append *a, size_t n, struct evs_error *err)
 	if (n >= CHUNK_BYTES / 2)
 		start_pool(a);
 	if (a->pool != NULL) {
+		/* A whole is asked about when it is committed: nothing keeps a snapshot while its input is waited for. */
+		if (a->known == NULL && !a->rules.whole && pool_count(a->pool, 1) == 0)
+			renew_known(a);
 		chunk->known = known_use(a->known);
 		pool_submit(a->pool, 1, &chunk->task);
 		return drain(a, CHUNKS_AHEAD, err);
 	}
-	/* So little that other writers may wait while it is parsed. */
-	if (n < CHUNK_BYTES / 2 && (status = commit_begin(a->commit, err)) != EVS_OK) {
+	if (n >= CHUNK_BYTES / 2 || a->held != NULL) {
+		chunk_parse(chunk, a->parser);
+		return take_parsed(a, chunk, err);
+	}
+	/* So little that other writers may wait while it is parsed; of a whole it is all there is. */
+	if ((status = commit_begin(a->commit, err)) != EVS_OK) {
 		chunk_free(chunk);
 		return end_at(a, status, err);
 	}
+	a->begun = true;
 	chunk_parse(chunk, a->parser);
 	return commit_one(a, chunk, err);
 }
@@ -490,6 +547,8 @@ static int settle(struct evs_append *a, struct evs_error *err)
 	}
 	a->since_pause = 0;
 	a->waiting_since = 0;
+	known_release(a->known);
+	a->known = NULL;
 	return status;
 }
 
@@ -504,7 +563,9 @@ static int end_of_input(struct evs_append *a, struct evs_error *err)
 		status = submit(a, a->filling->text.size, err);
 	}
 	a->discarding = false;
-	return status == EVS_OK ? settle(a, err) : status;
+	if (status == EVS_OK)
+		status = settle(a, err);
+	return status == EVS_OK && a->held != NULL ? release_held(a, err) : status;
 }
 
 static int interrupted(struct evs_append *a, struct evs_error *err)
@@ -562,7 +623,7 @@ int evs_append_read(struct evs_append *a, int fd, struct evs_error *err)
 		text->size += (size_t)n;
 		a->bytes += (uint64_t)n;
 		a->since_pause += (uint64_t)n;
-		if (text->size < CHUNK_BYTES && paused(a, fd)) {
+		if (text->size < CHUNK_BYTES && !a->rules.whole && paused(a, fd)) {
 			status = take_text(a, true, err);
 			if (status == EVS_OK)
 				status = settle(a, err);

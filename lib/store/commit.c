@@ -458,11 +458,23 @@ static int check_whole(struct commit *c, const struct staged *s, uint32_t entry,
 
 /* ---- events ---- */
 
+/*
+ * A timestamp that was made after the transaction had begun: events of one transaction are recorded at one moment, and nothing is
+ * recorded before it happened. So it happened then.
+ */
+static void put_back(const struct commit *c, struct chunk *chunk, struct staged *s)
+{
+	s->moment = c->now * 1000;
+	moment_format_us(c->now, (char *)chunk->packed.data + s->at + s->size - MOMENT_TEXT);
+}
+
 static int add_event(struct commit *c, struct chunk *chunk, struct staged *s, uint32_t entry, struct evs_error *err)
 {
-	struct seal_item item = {.event = s->terms.event, .stream = s->terms.stream, .stream_entry = entry, .moment = s->moment,
-	                         .n_terms = s->n_terms};
+	struct seal_item item = {.event = s->terms.event, .stream = s->terms.stream, .stream_entry = entry, .n_terms = s->n_terms};
 
+	if (s->time_made && s->moment / 1000 > c->now)
+		put_back(c, chunk, s);
+	item.moment = s->moment;
 	if (chunk->n_terms > 0)
 		item.terms = chunk->terms + s->terms_at;
 	item.n_uuids = s->n_uuids;
@@ -472,8 +484,6 @@ static int add_event(struct commit *c, struct chunk *chunk, struct staged *s, ui
 	if (c->fresh == 0)
 		c->first_fresh = s->position;
 	s->revision = entry == STREAM_NONE ? 0 : ++c->streams.entries[entry].revision;
-	if (s->time_made && s->moment / 1000 > c->now)
-		c->now = s->moment / 1000; /* nothing is recorded before it happened */
 	item.record = (struct record){s->position, s->revision, c->now, chunk->packed.data + s->at, s->size};
 	if (!add_member(c, chunk, s))
 		return error_nomem(err);

@@ -585,7 +585,7 @@ int evs_read_more(struct evs_read *r, int wait_ms, struct evs_error *err)
 			r->high = last < r->to ? last : r->to;
 			return set_range(r, low, r->high, err);
 		}
-		if (left <= 0)
+		if (left <= 0 || r->select->as_of < moment_now_us()) /* what comes is recorded later */
 			return EVS_END;
 		if (watch_wait(r->watch, wait_ms < 0 ? -1 : left > INT32_MAX ? INT32_MAX : (int)left) < 0)
 			return errno == EINTR ? error_set(err, EVS_INTERRUPTED, 0, "interrupted") : error_set(err, EVS_IO, errno, "cannot watch the store");
