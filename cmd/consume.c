@@ -180,9 +180,9 @@ static int run(struct consume_args *args, struct job *job)
 }
 
 /* Say so before the group is made: a follower would notice at its first event. */
-static int no_command(const char *name)
+static int no_command(const char *name, int failure)
 {
-	message_print("cannot run '%s': %s; nothing was consumed", name, strerror(ENOENT));
+	message_print("cannot run '%s': %s; nothing was consumed", name, strerror(failure));
 	return STATUS_FAILED;
 }
 
@@ -194,7 +194,7 @@ static int cmd_consume(int argc, char **argv)
 	struct buf setup = {0};
 	struct operands given;
 	struct evs_error err;
-	int status;
+	int status, failure;
 
 	if (!options_parse(&tool_consume, argc, argv, &args, &given, &status))
 		return status;
@@ -207,8 +207,8 @@ static int cmd_consume(int argc, char **argv)
 		status = STATUS_USAGE;
 	else if (!put_setup(&setup, &args, &job))
 		status = message_failure(job.path, &(struct evs_error){.status = EVS_NOMEM, .message = "out of memory"});
-	else if (*job.command != NULL && !spawn_finds(*job.command))
-		status = no_command(*job.command);
+	else if (*job.command != NULL && (failure = spawn_find(*job.command)) != 0)
+		status = no_command(*job.command, failure);
 	else if (open_store(job.path, EVS_WRITE, &job.store, &err) != EVS_OK)
 		status = message_failure(job.path, &err);
 	else {

@@ -224,7 +224,7 @@ static int help(const char *topic)
 		sections = topics[i].sections;
 		known = true;
 	}
-	if (!known && !spawn_finds(page))
+	if (!known && spawn_find(page) != 0)
 		return no_tool(topic);
 	view_page(page, sections);
 	if (tool != NULL) {

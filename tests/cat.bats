@@ -160,3 +160,23 @@ load helper
 	sort -c times
 	is "$(sort -u times | wc -l)" 5
 }
+
+@test "positions and revisions from 0: --to 0 takes nothing, --from 0 all" {
+	events 3 a | quiet evs append a.evs
+	shows '' a.evs --to 0
+	shows '' a.evs --to 0 --follow
+	shows '' a.evs --to 0 --marker
+	is "$(evs cat a.evs --from 0 --from-revision 0 | wc -l)" 3
+}
+
+@test "a follower as of a moment that has passed ends, for what comes is recorded later" {
+	events 3 a | quiet evs append a.evs
+	is "$(timeout 20 "$EVS_BIN/evs" cat a.evs --follow --as-of "$(evs cat a.evs -n 1 | jq -r .recordedAt)" | wc -l)" 3
+	ran 124 timeout 0.3 "$EVS_BIN/evs" cat a.evs --follow --as-of 2999-01-01
+}
+
+@test "of several members of one name --fields takes the last, as --where does" {
+	echo '{"eventType":"a","data":{"n":1,"n":2,"o":{"x":1},"o":{"x":2}}}' | quiet evs append a.evs
+	shows '{"data":{"n":2,"o":{"x":2}}}' a.evs --where '.data.n == 2 && .data.o.x == 2' --fields .data.n,.data.o.x
+	is "$(evs cat a.evs --format table --fields .data.n,.data.o.x | tail -n 1 | tr -s ' ')" ' 2 2'
+}

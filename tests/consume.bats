@@ -551,6 +551,14 @@ longer-than-the-others  idle           1'
 	is "$(evs group a.evs | jq -r 'select(.group == "nobody")')" ''
 	ran 1 timeout 10 evs consume a.evs nobody --follow --type none -- no-such-command
 	err_is "evs-consume: cannot run 'no-such-command': No such file or directory; nothing was consumed"
+	touch plain
+	ran 1 evs consume a.evs nobody -- ./plain
+	err_is "evs-consume: cannot run './plain': Permission denied; nothing was consumed"
+	ran 1 evs consume a.evs nobody -- .//
+	err_is "evs-consume: cannot run './/': Is a directory; nothing was consumed"
+	ran 2 evs consume a.evs nobody --where 'x y'
+	ran 2 evs consume a.evs nobody --where '.a ==' -- cat
+	is "$(evs group a.evs | jq -r 'select(.group == "nobody")')" ''
 	ran 2 evs consume a.evs -- cat
 	err_has "GROUP is missing before '--'"
 	ran 1 evs consume none.evs g
@@ -572,4 +580,30 @@ longer-than-the-others  idle           1'
 	consume 1 s --type t --emit --on-failure stop -- sh -c "echo '$emit'\$EVS_POSITION}"
 	err_has 'the event at position 2 could not be handled'
 	is "$(of s '[.status,.stuckAt]')" '["stuck",2]'
+}
+
+@test "handlers whose output nobody reads any longer: it ends, and no event is to blame" {
+	events 12 a | quiet evs append a.evs
+	for mode in '' '--batch 2' '--concurrency 2'; do
+		group=g${mode//[ -]/}
+		evs consume a.evs "$group" $mode --max-retries 5 --initial-delay 5s -- sh -c 'echo $EVS_POSITION; sleep 0.05' | head -1 >out
+		is "${PIPESTATUS[*]} $(cat out)" '0 0 1'
+		is "$(evs group a.evs show "$group" | jq -c '[.deadLetters,.retried,.waiting]')" '[0,0,0]'
+		consume 0 "$group" -- sh -c 'echo $EVS_POSITION'
+		out_has 12
+	done
+	# Where the output is read, a handler that is ended by such a signal has failed.
+	consume 4 h --limit 1 --max-retries 0 -- sh -c 'kill -PIPE $$'
+}
+
+@test "a follower ends at --to" {
+	events 5 a | quiet evs append a.evs
+	consume 0 g --follow --to 3 -- sh -c 'echo $EVS_POSITION'
+	out_is $'1\n2\n3'
+	timeout 20 "$EVS_BIN/evs" consume a.evs g --follow --to 7 -- sh -c 'echo $EVS_POSITION' >out 3>&- &
+	waiting=$!
+	sleep 0.2
+	events 5 b | quiet evs append a.evs
+	ends 0 $waiting
+	is "$(paste -sd' ' out)" '4 5 6 7'
 }

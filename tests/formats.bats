@@ -74,6 +74,16 @@ null' a.evs --format data
 	shows '{"data_base64":"eA==","eventId":"B"}' c.evs --from 2 --fields .data_base64,.eventId
 	ran 1 evs append c.evs --format cloudevents in
 	err_has "evs-append: in: line 1: no CloudEvents 1.0: 'specversion' is not \"1.0\""
+	while IFS='|' read -r event message; do
+		ran 1 evs append c.evs --format cloudevents <<<"$event"
+		err_has "line 1: no CloudEvents 1.0: $message"
+	done <<-'END'
+		{"specversion":"1.0","type":"t","source":"s"}|'id' is missing
+		{"specversion":"1.0","type":"t","id":"1","source":null}|'source' is missing
+		{"specversion":"1.0","type":"t","id":"1","source":"s","data":1,"data_base64":"eA=="}|'data' and 'data_base64' exclude each other
+	END
+	echo '{"specversion":"1.0","type":"t","source":"s","data":1}' | quiet evs append e.evs --format cloudevents --event-id hash
+	echo '{"specversion":"1.0","type":"t","id":"1"}' | quiet evs append e.evs --format cloudevents --source mine
 	ran 1 evs append c.evs <ce
 	err_has "'eventType' is missing"
 	quiet evs append d.evs --format ndjson in
@@ -212,7 +222,8 @@ ping                      ' a.evs --format table --fields .eventType,.data.total
 		err_has "$message"
 	done <<-'END'
 		kind=.a|'kind' is no field of the envelope
-		eventType|no field of the envelope
+		eventType|'eventType' lacks its path; write eventType=.path,...
+		aggregateId=.a,eventType|'eventType' lacks its path
 		eventType=kind|no path at
 		eventType=.|names no field
 		position=.a|'position' is no field of the envelope

@@ -63,20 +63,22 @@ static bool key_is(const char *key, const char *end, const struct path_step *nam
 	return key == end && n == name->size;
 }
 
-/* The member of the object at p, or NULL. */
+/* The member of the object at p, or NULL; of several of one name the last. */
 static const char *find_member(const char *p, const char *end, const struct path_step *step)
 {
+	const char *found = NULL;
+
 	if (p == end || *p != '{')
 		return NULL;
 	while (++p < end && *p == '"') {
 		const char *after = skip_string(p, end);
 
 		if (after < end && key_is(p + 1, after - 1, step))
-			return after + 1;
+			found = after + 1;
 		if (after == end || (p = skip_value(after + 1, end)) == end || *p != ',')
-			return NULL;
+			break;
 	}
-	return NULL;
+	return found;
 }
 
 /* How many elements the array at p has. */

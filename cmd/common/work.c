@@ -12,6 +12,7 @@
 #include "base/error.h"
 #include "base/moment.h"
 #include "common/child.h"
+#include "common/output.h"
 #include "common/signals.h"
 #include "event/view.h"
 
@@ -25,7 +26,7 @@ extern char **environ;
 
 bool work_stopping(struct job *job)
 {
-	if (signals_caught == 0)
+	if (signals_caught == 0 && !job->unread)
 		return false;
 	if (job->stopped_ns == 0)
 		job->stopped_ns = moment_steady_ns();
@@ -39,7 +40,7 @@ int work_next(struct job *job, struct evs_work *work, struct evs_error *err)
 
 bool work_is_over(const struct job *job)
 {
-	return signals_caught != 0 || evs_consume_over(job->consume);
+	return signals_caught != 0 || job->unread || evs_consume_over(job->consume);
 }
 
 /* ---- the environment ---- */
@@ -210,6 +211,12 @@ void work_hurry(struct job *job, struct handler *handlers, size_t n)
 int64_t work_took_us(const struct handler *h)
 {
 	return (moment_steady_ns() - h->begun_ns) / 1000;
+}
+
+bool work_is_unread(struct job *job)
+{
+	job->unread |= !job->emit && output_abandoned();
+	return job->unread;
 }
 
 bool work_succeeded(const struct job *job, const struct handler *h, char text[HANDLER_HOW], struct evs_failure *failure)

@@ -16,6 +16,7 @@ struct job {
 	size_t batch;          /* events a run */
 	bool hurried;          /* there is more to do: work_wait does not sleep */
 	int64_t stopped_ns;    /* when a signal was seen; 0: none was */
+	bool unread;           /* a handler failed, and nobody reads any longer what handlers print */
 };
 
 /* Each takes events until all is done or a signal came: EVS_OK; EVS_INTERRUPTED; or a failure. */
@@ -26,7 +27,7 @@ int work_print(struct job *job, struct evs_error *err); /* none: they are printe
 
 /* ---- for these ---- */
 
-/* Whether to take no more: a signal came. */
+/* Whether to take no more: a signal came, or nobody reads. */
 bool work_stopping(struct job *job);
 
 /* evs_consume_next, but for a signal. */
@@ -58,6 +59,12 @@ void work_hurry(struct job *job, struct handler *handlers, size_t n);
 
 /* Whether a handler that has ended says that it succeeded; else failure says how. text must last as long as that. */
 bool work_succeeded(const struct job *job, const struct handler *h, char text[HANDLER_HOW], struct evs_failure *failure);
+
+/*
+ * Whether a handler that failed did so because nobody reads what it prints: then its event is not to blame, and nothing more is
+ * taken.
+ */
+bool work_is_unread(struct job *job);
 
 int64_t work_took_us(const struct handler *h);
 

@@ -1,5 +1,6 @@
 #include "base/spawn.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
 #include <signal.h>
@@ -7,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 extern char **environ;
@@ -39,20 +41,36 @@ static int set_files(posix_spawn_file_actions_t *files, const struct spawn_optio
 	return failure == 0 ? close_others(files) : failure;
 }
 
-bool spawn_finds(const char *name)
+/* 0, or why a file cannot be run. */
+static int look_at(const char *file)
+{
+	struct stat st;
+
+	if (stat(file, &st) == 0 && S_ISDIR(st.st_mode))
+		return EISDIR;
+	return access(file, X_OK) == 0 ? 0 : errno;
+}
+
+int spawn_find(const char *name)
 {
 	const char *path = getenv("PATH"), *end;
 	char file[PATH_MAX];
+	int why, failure = ENOENT;
 
-	if (strchr(name, '/') != NULL || path == NULL)
-		return access(name, X_OK) == 0 || path == NULL;
+	if (strchr(name, '/') != NULL)
+		return look_at(name);
+	if (path == NULL)
+		return 0; /* spawn_command knows where to look then */
 	for (; path != NULL; path = *end == '\0' ? NULL : end + 1) {
 		end = strchrnul(path, ':');
-		if ((size_t)snprintf(file, sizeof file, "%.*s%s%s", (int)(end - path), path, end == path ? "" : "/", name) < sizeof file &&
-		    access(file, X_OK) == 0)
-			return true;
+		if ((size_t)snprintf(file, sizeof file, "%.*s%s%s", (int)(end - path), path, end == path ? "" : "/", name) >= sizeof file)
+			continue;
+		if ((why = look_at(file)) == 0)
+			return 0;
+		if (why == EACCES)
+			failure = why;
 	}
-	return false;
+	return failure;
 }
 
 int spawn_command(const struct spawn_options *o, pid_t *pid)

@@ -15,7 +15,7 @@ struct spawn_options {
 /* Start a command; SIGPIPE, which callers ignore, ends it, and no signal is blocked. 0 with *pid, or an errno. */
 int spawn_command(const struct spawn_options *options, pid_t *pid);
 
-/* Whether there is a command of that name, looked for as spawn_command does. */
-bool spawn_finds(const char *name);
+/* Look for a command of that name as spawn_command does. 0, or the errno that says why it cannot be run. */
+int spawn_find(const char *name);
 
 #endif

@@ -130,7 +130,7 @@ static bool key_is(const struct names *names, const struct packed *key, const st
 const uint8_t *fields_child(const struct names *names, const uint8_t *p, const uint8_t **end, const struct path_step *step)
 {
 	struct packed v = {0}, key = {0};
-	const uint8_t *after;
+	const uint8_t *after, *found = NULL, *found_end = NULL;
 
 	p = packed_read(p, *end, &v);
 	if (v.kind == PACKED_DOC) {
@@ -142,9 +142,9 @@ const uint8_t *fields_child(const struct names *names, const uint8_t *p, const u
 			p = packed_read(p, *end, &key);
 			if (key.kind == PACKED_BAD || (after = packed_skip(p, *end)) == NULL)
 				return NULL;
-			if (key_is(names, &key, step)) {
-				*end = after;
-				return p;
+			if (key_is(names, &key, step)) { /* the last one counts */
+				found = p;
+				found_end = after;
 			}
 			p = after;
 		}
@@ -154,13 +154,16 @@ const uint8_t *fields_child(const struct names *names, const uint8_t *p, const u
 			if ((after = packed_skip(p, *end)) == NULL)
 				return NULL;
 			if (i == at) {
-				*end = after;
-				return p;
+				found = p;
+				found_end = after;
+				break;
 			}
 			p = after;
 		}
 	}
-	return NULL;
+	if (found != NULL)
+		*end = found_end;
+	return found;
 }
 
 /* What a node chose of the value at p. False: nothing was there, and out is as it was. */

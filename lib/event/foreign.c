@@ -70,6 +70,14 @@ static int put_attribute(struct build *b, const char *text, size_t size, yyjson_
 	return pack_field(b->parser, &b->o, value) ? EVS_OK : envelope_too_deep(b);
 }
 
+/* Whether an attribute is there. "A null attribute is an absent one" (JSON format, 2.2). */
+static bool has(yyjson_val *root, const char *attribute)
+{
+	yyjson_val *v = yyjson_obj_get(root, attribute);
+
+	return v != NULL && !yyjson_is_null(v);
+}
+
 int foreign_put_cloudevent(struct build *b, yyjson_val *root)
 {
 	size_t i, n;
@@ -77,6 +85,12 @@ int foreign_put_cloudevent(struct build *b, yyjson_val *root)
 
 	if (!yyjson_equals_str(yyjson_obj_get(root, "specversion"), "1.0"))
 		return error_set(b->err, EVS_BAD_EVENT, 0, "no CloudEvents 1.0: 'specversion' is not \"1.0\"");
+	if (!has(root, "id") && !b->parser->rules->hash_ids)
+		return error_set(b->err, EVS_BAD_EVENT, 0, "no CloudEvents 1.0: 'id' is missing; --event-id hash makes one of the content");
+	if (!has(root, "source") && b->parser->rules->fill[NAME_SOURCE].text == NULL)
+		return error_set(b->err, EVS_BAD_EVENT, 0, "no CloudEvents 1.0: 'source' is missing, or give --source");
+	if (has(root, "data") && has(root, "data_base64"))
+		return error_set(b->err, EVS_BAD_EVENT, 0, "no CloudEvents 1.0: 'data' and 'data_base64' exclude each other");
 	yyjson_obj_foreach(root, i, n, key, value) {
 		const char *text = unsafe_yyjson_get_str(key);
 		size_t size = unsafe_yyjson_get_len(key);
@@ -158,13 +172,15 @@ int parse_map(struct parse_rules *rules, const char *text, struct evs_error *err
 
 	rules->mapped = true;
 	while (*p != '\0') {
-		size_t size = strcspn(p, "=");
+		size_t size = strcspn(p, "=,");
 		const char *rest;
 		struct path path;
 		unsigned field = 0;
 		while (field <= NAME_METADATA && (strlen(name_fixed_text(field)) != size || memcmp(name_fixed_text(field), p, size) != 0))
 			field++;
-		if (p[size] != '=' || field > NAME_METADATA)
+		if (p[size] != '=' && field <= NAME_METADATA)
+			return error_set(err, EVS_USAGE, 0, "--map: '%.*s' lacks its path; write %.*s=.path,...", (int)size, p, (int)size, p);
+		if (field > NAME_METADATA)
 			return error_set(err, EVS_USAGE, 0, "--map: '%.*s' is no field of the envelope; write FIELD=.path,...", (int)size, p);
 		if (!path_parse(&path, p + size + 1, ",", &rest))
 			return error_set(err, EVS_USAGE, 0, "--map: no path at '%s'; a path looks like .user.id", rest);
