@@ -125,7 +125,7 @@ static int print_all(const struct cat_args *args, struct evs_store *store, struc
 	if (args->follow)
 		output_watch_reader();
 	do {
-		status = evs_read_render(r, format_of(args), args->fields, write_events, sink, err);
+		status = evs_read_render(r, format_of(args), args->format == FORMAT_TABLE ? NULL : args->fields, write_events, sink, err);
 		if (status == EVS_OK && args->marker && is_caught_up(selector, r, end) && write_marker(r) != 0)
 			status = err->status = EVS_INTERRUPTED;
 	} while (status == EVS_OK && args->follow && (status = wait_more(r, err)) == EVS_OK &&
@@ -221,8 +221,8 @@ static bool check(struct cat_args *args)
 		message_usage("--follow goes forwards: it excludes --reverse");
 		return false;
 	}
-	if (args->fields != NULL && args->format != FORMAT_JSON && args->format != FORMAT_TABLE) {
-		message_usage("--fields goes with --format json or table");
+	if (args->fields != NULL && args->format != FORMAT_JSON && args->format != FORMAT_PRETTY && args->format != FORMAT_TABLE) {
+		message_usage("--fields goes with --format json, pretty or table");
 		return false;
 	}
 	if (args->salvage && (args->follow || args->marker || args->fields != NULL || args->format != FORMAT_JSON ||

@@ -221,7 +221,7 @@ int evs_read_next(struct evs_read *r, struct evs_event *event, struct evs_error 
 /*
  * All events that are left, as text, on every core. Do not mix with evs_read_next.
  *
- *   fields  for EVS_FIELDS: `.a,.b.c`, the only ones to show; else NULL
+ *   fields  for EVS_FIELDS, and EVS_PRETTY* where it is not NULL: `.a,.b.c`, the only ones to show; else NULL
  *   write   called with whole lines, in order; non-zero ends with EVS_INTERRUPTED
  */
 int evs_read_render(struct evs_read *r, enum evs_format format, const char *fields,

@@ -72,11 +72,12 @@ load helper
 	shows '{}' a.evs --fields .gone
 	shows '{"eventId":"1"}' a.evs --fields '.gone,.eventId,.data.gone.x'
 	shows '{"data":{"v":2}}' a.evs --fields '.["data"]["v"]'
+	shows $'{\n  "eventType": "a",\n  "data": {\n    "v": 2\n  }\n}' a.evs --fields .eventType,.data.v --format pretty
 	ran 2 evs cat a.evs --fields eventType
 	err_has "no field at 'eventType'"
 	ran 2 evs cat a.evs --fields ''
-	ran 2 evs cat a.evs --fields .a --format pretty
-	err_has "--fields goes with --format json or table"
+	ran 2 evs cat a.evs --fields .a --format msgpack
+	err_has "--fields goes with --format json, pretty or table"
 }
 
 @test "cat --marker says how far all is read" {

@@ -2,13 +2,13 @@
 
 #include "event/cloudevent.h"
 
-/* Indented JSON. */
-static bool put_pretty(struct buf *out, const struct names *names, bool colour, const struct record *r)
+/* Indented JSON, of these fields alone or (NULL) of all. */
+static bool put_pretty(struct buf *out, const struct names *names, bool colour, const struct fields *fields, const struct record *r)
 {
 	struct buf json = {0};
 	size_t start = out->size;
 
-	if (render_event(&json, names, r))
+	if (fields != NULL ? fields_render(&json, names, fields, r) : render_event(&json, names, r))
 		render_pretty(out, json.data, json.size, colour);
 	buf_free(&json);
 	return out->size > start && !out->failed;
@@ -31,5 +31,5 @@ bool format_event(struct buf *out, const struct names *names, enum evs_format fo
 	case EVS_PRETTY_COLOUR:
 		break;
 	}
-	return put_pretty(out, names, format == EVS_PRETTY_COLOUR, r);
+	return put_pretty(out, names, format == EVS_PRETTY_COLOUR, fields, r);
 }

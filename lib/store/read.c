@@ -537,7 +537,7 @@ int evs_read_render(struct evs_read *r, enum evs_format format, const char *fiel
 
 	r->render = true;
 	r->format = format;
-	if (format == EVS_FIELDS && r->fields == NULL)
+	if ((format == EVS_FIELDS || fields != NULL) && r->fields == NULL)
 		status = fields_parse(fields == NULL ? "" : fields, &r->fields, err);
 	while (status == EVS_OK && !(r->has_limit && r->left == 0) && (status = next_slot(r, &slot, err)) == EVS_OK) {
 		size_t n = r->has_limit && slot->n > r->left ? r->left : slot->n;
