@@ -339,3 +339,20 @@ load helper
 	is "$(evs cat b.evs --where '.timestamp > .recordedAt' | wc -l)" 0
 	ran 0 evs verify b.evs
 }
+
+@test "whatever an input has when it pauses is committed then, also where that is just a chunk" {
+	local i=0 size
+	for size in 900000 1048576 1100000 1150000 1200000 1250000; do
+		i=$((i + 1))
+		mkfifo "pipe$i"
+		"$EVS_BIN/evs" append "a$i.evs" <"pipe$i" 3>&- &
+		waiting=$!
+		exec 7>"pipe$i"
+		seq 100000 | sed 's/.*/{"eventType":"a","data":&}/' | head -c $size | sed '$d' >text
+		cat text >&7
+		committed() { [ "$("$EVS_BIN/evs" stat "a$i.evs" | jq .events)" = "$(wc -l <text)" ]; }
+		wait_for committed
+		exec 7>&-
+		ends 0 $waiting
+	done
+}

@@ -623,7 +623,7 @@ int evs_append_read(struct evs_append *a, int fd, struct evs_error *err)
 		text->size += (size_t)n;
 		a->bytes += (uint64_t)n;
 		a->since_pause += (uint64_t)n;
-		if (text->size < CHUNK_BYTES && !a->rules.whole && paused(a, fd)) {
+		if (!a->rules.whole && paused(a, fd)) {
 			status = take_text(a, true, err);
 			if (status == EVS_OK)
 				status = settle(a, err);
