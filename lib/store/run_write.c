@@ -282,6 +282,8 @@ static bool sort_entries(struct run_entry *e, size_t n)
 	uint32_t *start;
 	struct run_entry *to;
 
+	if (n == 0)
+		return true;
 	for (size_t i = 0; i < n; i++)
 		e[i].hash = RUN_HASH_KEPT(e[i].hash);
 	while (bits < 16 && n >> bits > 24)
