@@ -4,8 +4,8 @@ load helper
 export BUILD=${EVS_BIN%/bin}
 # With sanitizers each state takes ten times as long.
 case $LONG:$BUILD in
-*asan*) FLIPS=100 ;;
-1:*) FLIPS=2000 ;;
+*asan*) FLIPS=50 ;;
+1:*) FLIPS=1000 ;;
 *) FLIPS=20 ;;
 esac
 
