@@ -35,7 +35,7 @@ static const struct {
 	{".data[\"\"]", "{\"data\":{\"\":5}}"},
 	{".data[\"" UUID "\"]", "{\"data\":{\"" UUID "\":6}}"},
 	{".data." UUID, "{\"data\":{\"" UUID "\":6}}"},
-	{".data.d", "{\"data\":{\"d\":1}}"},
+	{".data.d", "{\"data\":{\"d\":2}}"},
 	{".eventType,.eventType", "{\"eventType\":\"t\"}"},
 	{".timestamp.x", "{}"},
 	{".aggregateType.x", "{}"},

@@ -540,7 +540,7 @@ static void refuses_wrong_maps(void **state)
 
 static void reads_cloudevents(void **state)
 {
-#define CE "{\"specversion\":\"1.0\",\"type\":\"t\",\"id\":\"1\",\"time\":\"2026-05-14T10:30:00Z\""
+#define CE "{\"specversion\":\"1.0\",\"source\":\"urn:evs:none\",\"type\":\"t\",\"id\":\"1\",\"time\":\"2026-05-14T10:30:00Z\""
 	static const struct {
 		const char *line, *out;
 	} rows[] = {
@@ -549,25 +549,25 @@ static void reads_cloudevents(void **state)
 		 "{\"eventType\":\"t\",\"source\":\"/s\",\"eventId\":\"1\"," TIME ",\"aggregateId\":\"42\",\"datacontenttype\":\"application/json\",\"data\":{\"a\":1.0}}"},
 		{"{\"id\":\"1\",\"specversion\":\"1.0\",\"type\":\"t\",\"source\":\"urn:evs:none\",\"time\":\"2026-05-14T10:30:00Z\"}",
 		 "{\"eventId\":\"1\",\"eventType\":\"t\"," TIME "}"},
-		{"{\"specversion\":\"1.0\",\"type\":\"t\",\"id\":\"1\",\"time\":\"2026-05-14T10:30:00Z\",\"subject\":null,\"source\":null,\"data\":null}",
+		{"{\"specversion\":\"1.0\",\"type\":\"t\",\"id\":\"1\",\"time\":\"2026-05-14T10:30:00Z\",\"subject\":null,\"source\":\"urn:evs:none\",\"data\":null}",
 		 "{\"eventType\":\"t\",\"eventId\":\"1\"," TIME ",\"data\":null}"},
-		{"{\"specversion\":\"1.0\",\"type\":\"t\",\"id\":\"1\",\"time\":\"2026-05-14T10:30:00Z\",\"aggregatetype\":\"A\",\"correlationid\":\"co\",\"causationid\":\"ca\","
+		{"{\"specversion\":\"1.0\",\"source\":\"urn:evs:none\",\"type\":\"t\",\"id\":\"1\",\"time\":\"2026-05-14T10:30:00Z\",\"aggregatetype\":\"A\",\"correlationid\":\"co\",\"causationid\":\"ca\","
 		 "\"eventversion\":2,\"tags\":\"[\\\"x\\\"]\",\"metadata\":\"{\\\"u\\\":1}\",\"position\":5,\"revision\":6,\"recordedat\":\"x\",\"traceparent\":\"00-a\"}",
 		 "{\"eventType\":\"t\",\"eventId\":\"1\"," TIME ",\"aggregateType\":\"A\",\"correlationId\":\"co\",\"causationId\":\"ca\",\"version\":2,\"tags\":[\"x\"],\"metadata\":{\"u\":1},\"traceparent\":\"00-a\"}"},
-		{"{\"specversion\":\"1.0\",\"type\":\"t\",\"id\":\"1\",\"time\":\"2026-05-14T10:30:00Z\",\"tags\":[\"x\"],\"metadata\":{\"u\":1}}",
+		{"{\"specversion\":\"1.0\",\"source\":\"urn:evs:none\",\"type\":\"t\",\"id\":\"1\",\"time\":\"2026-05-14T10:30:00Z\",\"tags\":[\"x\"],\"metadata\":{\"u\":1}}",
 		 "{\"eventType\":\"t\",\"eventId\":\"1\"," TIME ",\"tags\":[\"x\"],\"metadata\":{\"u\":1}}"},
 		{"{\"type\":\"t\",\"id\":\"1\"}", "!'specversion' is not \"1.0\""},
 		{"{\"specversion\":\"0.3\",\"type\":\"t\",\"id\":\"1\"}", "!'specversion' is not \"1.0\""},
 		{"{\"specversion\":1.0,\"type\":\"t\",\"id\":\"1\"}", "!'specversion' is not \"1.0\""},
-		{"{\"specversion\":\"1.0\",\"id\":\"1\"}", "!'eventType' is missing"},
-		{"{\"specversion\":\"1.0\",\"type\":\"t\",\"id\":1}", "!attribute 'id': field 'eventId' must be a string"},
-		{"{\"specversion\":\"1.0\",\"type\":\"t\",\"id\":\"1\",\"time\":\"now\"}", "!attribute 'time'"},
+		{"{\"specversion\":\"1.0\",\"source\":\"urn:evs:none\",\"id\":\"1\"}", "!'eventType' is missing"},
+		{"{\"specversion\":\"1.0\",\"source\":\"urn:evs:none\",\"type\":\"t\",\"id\":1}", "!attribute 'id': field 'eventId' must be a string"},
+		{"{\"specversion\":\"1.0\",\"source\":\"urn:evs:none\",\"type\":\"t\",\"id\":\"1\",\"time\":\"now\"}", "!attribute 'time'"},
 		{CE ",\"tags\":\"x\",\"metadata\":\"[]\"}", "{\"eventType\":\"t\",\"eventId\":\"1\"," TIME ",\"ce-tags\":\"x\",\"ce-metadata\":\"[]\"}"},
 		{CE ",\"version\":\"3\",\"timestamp\":\"soon\"}", "{\"eventType\":\"t\",\"eventId\":\"1\"," TIME ",\"ce-version\":\"3\",\"ce-timestamp\":\"soon\"}"},
 		{CE ",\"version\":null,\"correlationid\":5}", "{\"eventType\":\"t\",\"eventId\":\"1\"," TIME ",\"correlationId\":\"5\"}"},
 		{CE ",\"evsid\":\"own\",\"evsevstype\":1,\"evsother\":2}", "{\"eventType\":\"t\",\"eventId\":\"1\"," TIME ",\"id\":\"own\",\"evstype\":1,\"evsother\":2}"},
 		{CE ",\"eventType\":\"u\"}", "!attribute 'eventType': no CloudEvents attribute"},
-		{"{\"specversion\":\"1.0\",\"type\":\"t\",\"id\":\"1\",\"id\":\"2\"}", "!'eventId' is there twice"},
+		{"{\"specversion\":\"1.0\",\"source\":\"urn:evs:none\",\"type\":\"t\",\"id\":\"1\",\"id\":\"2\"}", "!'eventId' is there twice"},
 	};
 	struct maker m = {.rules = {.cloudevents = true}};
 	struct buf text = {0};
