@@ -252,8 +252,10 @@ event nothing'
 	is "$(sed -n '7,9p' <<<"$output")" "$(lines '"X1"' '{"sku":"X1","qty":3}' null)"
 	refused 'script:1: it is before the first event, which next goes to' state
 	refused 'script:1: it is before the first event, which next goes to' event
-	refused "script:2: state: no path: 'a..b'; write balance, lines.X1.qty, or lines[0].qty" 'next
-state a..b'
+	for path in a..b 'qty qty' /lines/B 'qty ('; do
+		refused "script:2: state: no path: '$path'; write balance, lines.X1.qty, lines[0].qty, or lines[\"a b\"].qty" 'next
+state '"$path"
+	done
 	ran 1 evs replay shop.evs -i < <(lines next state)
 	err_is 'evs-replay: script:2: there are no states: begin with --fold FILE or --exec CMD'
 }
@@ -268,6 +270,22 @@ c'
 	is "$(grep -E '^Breakpoint [0-9],|^[0-9]' <<<"$output" | cut -c1-17)" "$(lines 'Breakpoint 2, "pl' '1 2026-05-01T10:0' 'Breakpoint 2, "pl' '2 2026-05-01T11:0')"
 	ran 1 evs replay shop.evs -i --fold order.fold < <(lines 'break paid <')
 	err_has 'evs-replay: script:1: break: column 7: '
+}
+
+@test "state, event and blame take the paths of folds; null is a value" {
+	echo 'on "p" { x."a b"."c.d" = .data.v; m[1] = .data.v; n = null }' >p.fold
+	printf '{"eventType":"p","aggregateId":"s","data":{"v":%d,"a b":{"7":[8,9]}}}\n' 1 2 | evs append p.evs
+	ran 0 evs replay p.evs -i --fold p.fold < <(lines 'goto 2' 'state x."a b"."c.d"' 'state m[1]' 'state m.1' 'state o' \
+		'event data["a b"].7[-1]' 'event .data."a b"[7][0]' 'event .position' 'event .' event 'blame m[1]' 'blame n')
+	err_is ''
+	is "$(sed -n '2,8p' <<<"$output" | paste -sd' ')" '2 2 2 null 9 8 2'
+	is "$(sed -n 9p <<<"$output")" "$(evs cat p.evs --from 2)"
+	is "$(sed -n 10p <<<"$output")" "$(evs cat p.evs --from 2)"
+	is "$(sed -n '12p;14p' <<<"$output")" "$(lines ' m[1] 1 -> 2' ' n null -> null')"
+	ran 1 evs replay p.evs -i --fold p.fold < <(lines 'goto 2' 'event data data')
+	err_has "script:2: event: no path: 'data data'"
+	ran 1 evs replay p.evs -i --fold p.fold < <(lines 'goto 2' 'blame x y')
+	err_has "script:2: blame: no path: 'x y'"
 }
 
 # false before its first event, and after it.

@@ -345,10 +345,45 @@ apply() {
 	ran 1 evs replay a.evs --fold account.fold --key a1 --blame balnce
 	out_is ''
 	err_is "evs-replay: a.evs: no event has set 'balnce'"
-	for path in 'a..b' 'a[' 'a[x]' 'a.'; do
+	for path in 'a..b' 'a[' 'a[x]' 'a.' '' /lines/B 'a b' 'state (' 'a[1' 'a]' 'a[01]' 'a[-"b"]' 'a."b' 'a."\x"' 'a<1' 'a.[0]'; do
 		ran 2 evs replay a.evs --fold account.fold --key a1 --blame "$path"
-		err_is "evs-replay: --blame: no path: '$path'; write balance, lines.X1.qty, or lines[0].qty"
+		err_is "evs-replay: --blame: no path: '$path'; write balance, lines.X1.qty, lines[0].qty, or lines[\"a b\"].qty"
 	done
+}
+
+@test "--blame takes the paths of folds, and names that folds quote" {
+	echo 'on "p" { x."a b"."c.d" = .data.v; m[1] = .data.v; m[1.5] = .data.v; l = [1, {q: .data.v}]; users[.data.user] = .data.v }' >p.fold
+	printf '{"eventType":"p","eventId":"e%d","aggregateId":"s","data":{"v":%d,"user":"k-1"}}\n' 1 1 2 2 | evs append p.evs
+	for path in 'x."a b"."c.d"' '."x"."a b"["c.d"]' '["x"]["a b"]["c.d"]' 'x["a\u0020b"]["c.d"]' 'm[1]' m.1 'm["1"]' 'm[1.5]' 'l[1].q' \
+		'l[-1].q' 'l[ 1 ].q' users.k-1 'users."k-1"'; do
+		ran 0 evs replay p.evs --fold p.fold --key s --blame "$path"
+		is "$(jq -c '[.value, .before, .event.eventId]' <<<"$output")" '[2,1,"e2"]' || fail "$path"
+		is "$(jq -r .path <<<"$output")" "$path"
+	done
+	for path in l.1 'l["1"]' 'm[2]' 'x.a'; do
+		ran 1 evs replay p.evs --fold p.fold --key s --blame "$path"
+		err_is "evs-replay: p.evs: no event has set '$path'"
+	done
+}
+
+@test "--blame: null is a value that an event sets" {
+	echo 'on "a" { x = null; y = 5 }; on "b" { y = null }; on "c" { unset x; z = null }' >n.fold
+	printf '{"eventType":"%s","aggregateId":"s"}\n' a b b c | evs append n.evs
+	for key in '--key s' ''; do
+		blamed() { # PATH ARGUMENT... prints value, before and the position
+			evs replay n.evs --fold n.fold $key --blame "$@" | jq -c '[.value, .before, .event.position]'
+		}
+		is "$(blamed x --at-position 3)" '[null,null,1]'
+		is "$(blamed x)" '[null,null,4]'
+		is "$(blamed y)" '[null,5,2]'
+		is "$(blamed z)" '[null,null,4]'
+		ran 1 evs replay n.evs --fold n.fold $key --blame z --at-position 3
+		err_is "evs-replay: n.evs: no event has set 'z'"
+	done
+	# From a snapshot with it, too.
+	evs snapshot n.evs take --fold n.fold --key s
+	key='--key s'
+	is "$(blamed z)" '[null,null,4]'
 }
 
 @test "--without: as if events had not happened" {

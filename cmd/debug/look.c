@@ -5,8 +5,7 @@
 #include "base/error.h"
 #include "debug/inside.h"
 #include "common/output.h"
-#include "common/pick.h"
-#include "event/render.h"
+#include "fold/expr.h"
 #include "replay/field.h"
 #include "replay/trace.h"
 
@@ -54,6 +53,17 @@ static void put_more(struct debug *d, size_t more)
 
 /* ---- what there is ---- */
 
+/* Show what was found at a path. */
+static void show_field(struct debug *d, const struct field *f)
+{
+	struct buf text = {0};
+
+	field_put(&text, &f->text);
+	debug_show_json(d, &text);
+	output_buf()->failed |= text.failed;
+	buf_free(&text);
+}
+
 int debug_state(struct debug *d, const char *args, struct evs_error *err)
 {
 	const struct session_state *list;
@@ -68,7 +78,7 @@ int debug_state(struct debug *d, const char *args, struct evs_error *err)
 		if (status != EVS_OK)
 			break;
 		put_key(d, &list[i], n);
-		debug_show_json(d, &f.text);
+		show_field(d, &f);
 	}
 	field_release(&f);
 	if (status == EVS_OK)
@@ -76,30 +86,43 @@ int debug_state(struct debug *d, const char *args, struct evs_error *err)
 	return status;
 }
 
+/* Show what is at a path in an event. */
+static int show_in_event(struct debug *d, const struct record *record, const char *path, struct evs_error *err)
+{
+	struct eval *eval = eval_new(session_names(d->session));
+	struct expr *whole = NULL;
+	struct value event;
+	struct field f = {0};
+	int status = eval == NULL ? error_nomem(err) : field_parse(&f, "event", path, err);
+
+	if (status == EVS_OK)
+		status = expr_parse("event", ".", EXPR_EVENT, &whole, err);
+	if (status == EVS_OK)
+		status = expr_value(whole, eval, record, NULL, &event, err);
+	if (status == EVS_OK)
+		status = field_text(&f, session_names(d->session), &event, err);
+	if (status == EVS_OK)
+		show_field(d, &f);
+	field_release(&f);
+	expr_free(whole);
+	eval_free(eval);
+	return status;
+}
+
 int debug_event(struct debug *d, const char *args, struct evs_error *err)
 {
 	const struct record *record;
-	struct buf json = {0}, part = {0};
-	struct field f = {0};
-	const char *value;
-	size_t size;
+	struct buf json = {0};
 	int status = event_here(d, &record, err);
 
-	if (status == EVS_OK && !render_event(&json, session_names(d->session), record))
+	if (status != EVS_OK || *args != '\0')
+		return status != EVS_OK ? status : show_in_event(d, record, args, err);
+	if (!render_event(&json, session_names(d->session), record)) {
 		status = error_set(err, EVS_CORRUPT, 0, "the event at position %" PRIu64 " is damaged", record->position);
-	if (status == EVS_OK)
-		status = field_parse(&f, "event", *args == '\0' ? "." : args, err);
-	if (status == EVS_OK) {
+	} else {
 		json.size--; /* the newline */
-		if (pick_value((const char *)json.data, json.size, &f.path, &value, &size))
-			buf_put(&part, value, size);
-		else
-			buf_text(&part, "null");
-		debug_show_json(d, &part);
+		debug_show_json(d, &json);
 	}
-	output_buf()->failed |= part.failed;
-	field_release(&f);
-	buf_free(&part);
 	buf_free(&json);
 	return status;
 }
