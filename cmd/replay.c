@@ -362,6 +362,6 @@ const struct tool tool_replay = {
 	.operands = operands,
 	.least = 1,
 	.most = SIZE_MAX,
-	.exits = "0125",
+	.exits = "01235",
 	.groups = groups,
 };

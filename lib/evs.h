@@ -477,7 +477,8 @@ struct evs_replay_options {
  *
  * Returns EVS_OK; EVS_END: EVS_REPLAY_FIRST or EVS_REPLAY_BLAME found no event, or EVS_REPLAY_HISTORY none of the
  * key, the message says so; EVS_USAGE, EVS_AMBIGUOUS, EVS_BAD_EVENT (the fold fails on an event, or a line of `with` is
- * none), EVS_INTERRUPTED, EVS_IO, EVS_NOMEM, EVS_CORRUPT.
+ * none), EVS_CONFLICT (an event of `with` has an eventId that stands for another one), EVS_INTERRUPTED, EVS_IO, EVS_NOMEM,
+ * EVS_CORRUPT.
  */
 int evs_replay(struct evs_store *store, const struct evs_replay_options *options, struct evs_error *err);
 
@@ -511,6 +512,8 @@ struct evs_decide_options {
  * revision of the state; else do it all again. Events that lack aggregateId and aggregateType are given the stream's.
  *
  *   store  open for writing
+ *
+ * Where all events are in the store already it was decided before: nothing is appended, and the receipts say so.
  *
  * Returns EVS_OK: the events are on disk, or there were none; or with nothing appended: EVS_CONFLICT: the stream was
  * changed every time; EVS_END (rejected), EVS_BAD_EVENT (the fold fails on an event, or what was decided is no event of the
