@@ -454,13 +454,13 @@ apply() {
 	# What does not count is not there: by the moment, by a selector, by --without.
 	picks '.state.balance' '30.5' --key a1 --with again --at-position 4
 	picks '.state.balance' '30.5' --key a1 --with again --type 'account.*' --type 'deposit.*' --type note.added
-	picks '[.position,.state.balance]' '[7,30.5]' --key a1 --with again --without 5
+	picks '[.position,.state.balance]' '[null,30.5]' --key a1 --with again --without 5
 	sed -n 1p again | sed 's/120/20/' >other
 	ran 3 evs replay a.evs --fold account.fold --key a1 --with other
 	out_is ''
 	err_is "evs-replay: a.evs: the added event of line 1: eventId '$(jq -r .eventId other)' is in the store at position 5 with other content"
 	ran 3 evs replay a.evs --fold account.fold --with other --diff 1 7
-	picks '[.position,.state.balance]' '[7,130.5]' --key a1 --with other --without 5
+	picks '[.position,.state.balance]' '[null,130.5]' --key a1 --with other --without 5
 	picks '.state.balance' '80.5' --key a1 --with other --at-position 4
 	# The type of the stream, and when it happened, are filled in.
 	echo '{"eventType":"deposit.made","eventId":"mine","data":{"amount":1}}' >mine

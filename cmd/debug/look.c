@@ -11,7 +11,7 @@
 
 enum { LISTED = 10 }; /* events that `list` and `history` show, where nothing else is said */
 
-/* The states here, one at least. EVS_USAGE: there are none. */
+/* The states here: one at least, or before the first event, where no key was set, none. EVS_USAGE: there are none at all. */
 static int states_here(struct debug *d, const struct session_state **list, size_t *n, size_t *more, struct evs_error *err)
 {
 	int status;
@@ -19,10 +19,8 @@ static int states_here(struct debug *d, const struct session_state **list, size_
 	if (!session_has_states(d->session))
 		return error_set(err, EVS_USAGE, 0, "there are no states: begin with --fold FILE or --exec CMD");
 	status = session_states(d->session, STATES_SHOWN, list, n, more, err);
-	if (status != EVS_OK || *n > 0)
+	if (status != EVS_OK || *n > 0 || session_record(d->session) == NULL)
 		return status;
-	if (session_record(d->session) == NULL)
-		return error_set(err, EVS_END, 0, "it is before the first event, which next goes to");
 	return error_set(err, EVS_END, 0, "this event counts for no state");
 }
 
@@ -80,6 +78,8 @@ int debug_state(struct debug *d, const char *args, struct evs_error *err)
 		put_key(d, &list[i], n);
 		show_field(d, &f);
 	}
+	if (status == EVS_OK && n == 0)
+		show_field(d, &f);
 	field_release(&f);
 	if (status == EVS_OK)
 		put_more(d, more);
@@ -194,6 +194,10 @@ int debug_diff(struct debug *d, const char *args, struct evs_error *err)
 
 	if (status == EVS_OK && *args != '\0')
 		status = parse_diff(d, args, moments, err);
+	if (status == EVS_OK && n == 0 && *args != '\0')
+		status = error_set(err, EVS_USAGE, 0, "diff of which state? before the first event there is none: set key K, or go to an event");
+	else if (status == EVS_OK && n == 0)
+		debug_print(d, "no change");
 	for (size_t i = 0; i < n && status == EVS_OK; i++) {
 		if (n > 1)
 			debug_print(d, "%.*s:", (int)list[i].key.size, list[i].key.text);
