@@ -201,7 +201,7 @@ os.write(1, str(len(state["owner"])).encode() + b"}\n")' </dev/null
 	account 100
 	echo '{"eventType":"account.created","aggregateId":"acc","aggregateType":"Budget"}' | evs append a.evs
 	decide 2 -- touch ran
-	err_has "evs-decide: a.evs: stream 'acc' is there in several aggregate types: "
+	err_has "evs-decide: a.evs: stream 'acc' is there in several aggregate types: Account, Budget; add --aggregate-type"
 	[ ! -e ran ]
 	decide 0 --aggregate-type Budget -- echo '{"eventType":"a"}'
 	is "$(evs cat a.evs --last 1 --fields .aggregateType,.revision)" '{"aggregateType":"Budget","revision":2}'

@@ -46,8 +46,7 @@ picks() {
 	# One key of two types.
 	ran 2 evs replay a.evs --fold account.fold --key a2
 	out_is ''
-	err_has "evs-replay: a.evs: stream 'a2' is there in several aggregate types: "
-	err_has "; add --aggregate-type"
+	err_has "evs-replay: a.evs: stream 'a2' is there in several aggregate types: Account, Budget; add --aggregate-type"
 	replay --key a2 --aggregate-type Budget
 	out_is '{"key":"a2","aggregateType":"Budget","position":8,"revision":1,"state":{"owner":"Cy","balance":0}}'
 	# Deleted, and never there.
