@@ -282,7 +282,7 @@ struct evs_project_options {
 	const volatile sig_atomic_t *stop; /* when it turns non-zero what was read is committed and the call returns; NULL: never */
 	/* Called for each event that was put in the dead letters, when that is on disk. */
 	void (*on_dead)(void *context, uint64_t position, const char *message);
-	void (*on_progress)(void *context, uint64_t events); /* called now and then; NULL: not */
+	void (*on_progress)(void *context, uint64_t events); /* called with each event: do little; NULL: not */
 	void *context;
 };
 
@@ -467,7 +467,7 @@ struct evs_replay_options {
 	const char *first;         /* EVS_REPLAY_FIRST: an expression on the event and the state */
 	const char *blame;         /* EVS_REPLAY_BLAME: a path in the state */
 	const volatile sig_atomic_t *stop; /* when it turns non-zero the call returns EVS_INTERRUPTED; NULL: it never does */
-	void (*on_progress)(void *context, uint64_t events); /* called now and then; NULL: not */
+	void (*on_progress)(void *context, uint64_t events); /* called with each event: do little; NULL: not */
 	int (*write)(void *context, const void *text, size_t size); /* called with whole lines; non-zero ends with EVS_INTERRUPTED */
 	void *context;
 };

@@ -972,3 +972,18 @@ show(run([e for e in events if e['position'] % 3 != 0]))" >wanted
 	evs replay a.evs --fold sum.fold --without "$(seq -s, 3 3 1272)" >got
 	cmp wanted got || fail "$(diff wanted got | head -n 4)"
 }
+
+@test "progress of a slow command is shown, however few the events" {
+	printf '{"eventType":"a","aggregateId":"%d"}\n' 1 1 2 3 3 | evs append a.evs
+	slow='while read -r line; do sleep 0.4; echo "{\"n\":1}"; done'
+	ran 0 evs replay a.evs --exec "$slow" --progress
+	grep -qE '^evs-replay: [2-4] events \([0-9]+/s\)$' <<<"$stderr" || fail 'no progress'
+	ran 0 evs project a.evs run p --exec "$slow" --progress
+	grep -qE '^evs-project: [2-4] events \([0-9]+/s\)$' <<<"$stderr" || fail 'no progress'
+	ran 0 evs replay a.evs -i --exec "$slow" --progress < <(echo 'break if n > 1'; echo c)
+	grep -qE '^evs-replay: [2-4] events \([0-9]+/s\)$' <<<"$stderr" || fail 'no progress'
+	ran 0 on_terminal evs replay a.evs --exec "$slow"
+	out_has 'evs-replay: 3 events ('
+	ran 0 evs replay a.evs --exec "$slow" --no-progress
+	err_is ''
+}

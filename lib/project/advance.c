@@ -11,7 +11,6 @@
 enum {
 	BATCH = 1 << 20,     /* events a transaction */
 	DEAD_MAX = 1000,     /* put aside in a transaction */
-	PROGRESS = 1024,     /* events between two calls of on_progress */
 };
 #define MEMORY_MAX ((size_t)256 << 20) /* that states and what they took from events may have */
 #define MS ((int64_t)1000000)
@@ -225,8 +224,8 @@ static int take(struct advance *a, const struct ahead_event *event, struct evs_e
 {
 	if (!event->good)
 		return error_set(err, EVS_CORRUPT, 0, "the event at position %llu is damaged", (unsigned long long)event->event.record->position);
-	if (++a->seen % PROGRESS == 0 && a->options->on_progress != NULL)
-		a->options->on_progress(a->options->context, a->result->events + a->applied);
+	a->seen++;
+	advance_tell(a);
 	return a->fold != NULL ? fold_event(a, event, err) : advance_ask(a, event, err);
 }
 

@@ -70,6 +70,13 @@ void advance_release(struct advance *a);
 
 /* ---- for the parts of it ---- */
 
+/* Tell how many events were applied. */
+static inline void advance_tell(const struct advance *a)
+{
+	if (a->options->on_progress != NULL)
+		a->options->on_progress(a->options->context, a->result->events + a->applied);
+}
+
 /* Find the state of a key; hash: cache_hash of it. NULL: it failed, *status says how. */
 struct cached *advance_state(struct advance *a, uint64_t hash, struct span key, struct span type, int *status,
                              struct evs_error *err);
