@@ -363,7 +363,7 @@ struct evs_projection {
 	uint64_t stuck;        /* the position on which the fold fails; 0: it does not */
 	const char *reason;    /* why */
 	size_t reason_size;
-	int64_t ran_us;        /* when a run last committed, microseconds since 1970 */
+	int64_t ran_us;        /* when a run last committed, microseconds since 1970; 0: none has yet */
 	bool running;          /* a run is under way now */
 	/* A rebuild that is not at its end. */
 	bool rebuilding;

@@ -52,6 +52,9 @@ struct advance {
 	int64_t pause_until;    /* the next commit leaves others this time */
 	int64_t idle_since;     /* the checkpoint alone moves; 0: it does not */
 	uint64_t commits;
+	/* A first run. */
+	int64_t begun;
+	bool announced;         /* its record is there, though nothing was committed yet; or it is no first run */
 
 	/* A command: the states that are asked about, in order. */
 	struct exec *exec;
