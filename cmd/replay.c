@@ -236,6 +236,7 @@ static int load(struct replay_args *args)
 	for (size_t i = 0; i < args->n_without; i++)
 		if (!add_positions(args, args->without[i]))
 			return STATUS_USAGE;
+	signals_exit();
 	if (args->with != NULL && file_read(args->with, &args->with_text, &err) != EVS_OK)
 		return message_text(&err);
 	o->selector = &args->selectors.selector;
