@@ -8,6 +8,7 @@
 #include "common/file.h"
 #include "common/message.h"
 #include "common/output.h"
+#include "common/signals.h"
 #include "fold/fold.h"
 #include "tools.h"
 
@@ -96,6 +97,7 @@ static int cmd_fold(int argc, char **argv)
 		return message_usage("option '--%s' goes with fmt", args.write ? "write" : "check");
 	if (args.write && args.check)
 		return message_usage("--write and --check exclude each other");
+	signals_exit();
 	for (size_t i = 1; i < given.n; i++) {
 		status = fmt ? format_one(&args, given.list[i]) : check_one(given.list[i]);
 		if (status > worst)

@@ -234,6 +234,13 @@ static void put_name(struct buf *out, const struct evs_projection *p)
 	json_put_string(out, p->name, p->name_size);
 }
 
+/* When a run last committed, if one did. */
+static void put_last_run(struct buf *out, const struct evs_projection *p)
+{
+	if (p->ran_us != 0)
+		json_put_moment(out, "lastRun", p->ran_us);
+}
+
 /* What a projection is. */
 static int put_entry(void *context, const struct evs_projection *p)
 {
@@ -244,7 +251,7 @@ static int put_entry(void *context, const struct evs_projection *p)
 	buf_printf(out, ",\"by\":\"%s\"", p->by_stream ? "stream" : "key");
 	json_put_value(out, "selectors", p->selectors, p->selectors_size);
 	buf_printf(out, ",\"states\":%" PRIu64 ",\"position\":%" PRIu64, p->states, p->position);
-	json_put_moment(out, "lastRun", p->ran_us);
+	put_last_run(out, p);
 	buf_text(out, "}\n");
 	return 0;
 }
@@ -275,7 +282,7 @@ static int put_status(void *context, const struct evs_projection *p)
 	           (double)p->lag_us / 1e6);
 	buf_printf(out, ",\"running\":%s,\"states\":%" PRIu64 ",\"events\":%" PRIu64 ",\"deadLetters\":%" PRIu64 ",\"skipped\":%" PRIu64,
 	           p->running ? "true" : "false", p->states, p->events, p->dead, p->skipped);
-	json_put_moment(out, "lastRun", p->ran_us);
+	put_last_run(out, p);
 	put_stuck(out, p->stuck, p->reason, p->reason_size);
 	if (p->rebuilding) {
 		buf_printf(out, ",\"rebuild\":{\"position\":%" PRIu64, p->rebuild_position);

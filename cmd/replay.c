@@ -236,6 +236,7 @@ static int load(struct replay_args *args)
 	for (size_t i = 0; i < args->n_without; i++)
 		if (!add_positions(args, args->without[i]))
 			return STATUS_USAGE;
+	signals_exit();
 	if (args->with != NULL && file_read(args->with, &args->with_text, &err) != EVS_OK)
 		return message_text(&err);
 	o->selector = &args->selectors.selector;
@@ -362,6 +363,6 @@ const struct tool tool_replay = {
 	.operands = operands,
 	.least = 1,
 	.most = SIZE_MAX,
-	.exits = "0125",
+	.exits = "01235",
 	.groups = groups,
 };

@@ -282,7 +282,7 @@ struct evs_project_options {
 	const volatile sig_atomic_t *stop; /* when it turns non-zero what was read is committed and the call returns; NULL: never */
 	/* Called for each event that was put in the dead letters, when that is on disk. */
 	void (*on_dead)(void *context, uint64_t position, const char *message);
-	void (*on_progress)(void *context, uint64_t events); /* called now and then; NULL: not */
+	void (*on_progress)(void *context, uint64_t events); /* called with each event: do little; NULL: not */
 	void *context;
 };
 
@@ -363,7 +363,7 @@ struct evs_projection {
 	uint64_t stuck;        /* the position on which the fold fails; 0: it does not */
 	const char *reason;    /* why */
 	size_t reason_size;
-	int64_t ran_us;        /* when a run last committed, microseconds since 1970 */
+	int64_t ran_us;        /* when a run last committed, microseconds since 1970; 0: none has yet */
 	bool running;          /* a run is under way now */
 	/* A rebuild that is not at its end. */
 	bool rebuilding;
@@ -467,7 +467,7 @@ struct evs_replay_options {
 	const char *first;         /* EVS_REPLAY_FIRST: an expression on the event and the state */
 	const char *blame;         /* EVS_REPLAY_BLAME: a path in the state */
 	const volatile sig_atomic_t *stop; /* when it turns non-zero the call returns EVS_INTERRUPTED; NULL: it never does */
-	void (*on_progress)(void *context, uint64_t events); /* called now and then; NULL: not */
+	void (*on_progress)(void *context, uint64_t events); /* called with each event: do little; NULL: not */
 	int (*write)(void *context, const void *text, size_t size); /* called with whole lines; non-zero ends with EVS_INTERRUPTED */
 	void *context;
 };
@@ -477,7 +477,8 @@ struct evs_replay_options {
  *
  * Returns EVS_OK; EVS_END: EVS_REPLAY_FIRST or EVS_REPLAY_BLAME found no event, or EVS_REPLAY_HISTORY none of the
  * key, the message says so; EVS_USAGE, EVS_AMBIGUOUS, EVS_BAD_EVENT (the fold fails on an event, or a line of `with` is
- * none), EVS_INTERRUPTED, EVS_IO, EVS_NOMEM, EVS_CORRUPT.
+ * none), EVS_CONFLICT (an event of `with` has an eventId that stands for another one), EVS_INTERRUPTED, EVS_IO, EVS_NOMEM,
+ * EVS_CORRUPT.
  */
 int evs_replay(struct evs_store *store, const struct evs_replay_options *options, struct evs_error *err);
 
@@ -511,6 +512,8 @@ struct evs_decide_options {
  * revision of the state; else do it all again. Events that lack aggregateId and aggregateType are given the stream's.
  *
  *   store  open for writing
+ *
+ * Where all events are in the store already it was decided before: nothing is appended, and the receipts say so.
  *
  * Returns EVS_OK: the events are on disk, or there were none; or with nothing appended: EVS_CONFLICT: the stream was
  * changed every time; EVS_END (rejected), EVS_BAD_EVENT (the fold fails on an event, or what was decided is no event of the

@@ -115,6 +115,14 @@ made() {
 	out_is ''
 	err_has 'nothing was appended'
 	cmp a.evs before
+	# The expectation holds, and all events are there: it is said where.
+	{ event x; event y; } >in
+	refused a.evs "eventId 'x' is in the store already, at revision 1 of its stream, not 4; nothing was appended" --aggregate-type T -s s --expect 3 in
+	refused a.evs "eventId 'x' is in the store already, at position 1, not 3; nothing was appended" --fail-if '[{"types":["none"]}]' --after 2 \
+		--aggregate-type T -s s in
+	{ event x; event z; } >in
+	refused a.evs "eventId 'z' is in the store already, at position 3, not 2; nothing was appended" --fail-if '[{"types":["none"]}]' \
+		--aggregate-type T -s s in
 }
 
 @test "a partial overlap is a conflict, and nothing is written" {

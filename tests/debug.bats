@@ -250,10 +250,11 @@ event nothing'
 	is "$(sed -n '2,5p' <<<"$output")" "$(lines '{"total":30,"status":"paid","paid":30,"lines":{"X1":{"qty":3}}}' 3 '"paid"' null)"
 	is "$(sed -n 6p <<<"$output")" "$(evs cat shop.evs --from 5 --to 5)"
 	is "$(sed -n '7,9p' <<<"$output")" "$(lines '"X1"' '{"sku":"X1","qty":3}' null)"
-	refused 'script:1: it is before the first event, which next goes to' state
 	refused 'script:1: it is before the first event, which next goes to' event
-	refused "script:2: state: no path: 'a..b'; write balance, lines.X1.qty, or lines[0].qty" 'next
-state a..b'
+	for path in a..b 'qty qty' /lines/B 'qty ('; do
+		refused "script:2: state: no path: '$path'; write balance, lines.X1.qty, lines[0].qty, or lines[\"a b\"].qty" 'next
+state '"$path"
+	done
 	ran 1 evs replay shop.evs -i < <(lines next state)
 	err_is 'evs-replay: script:2: there are no states: begin with --fold FILE or --exec CMD'
 }
@@ -270,6 +271,22 @@ c'
 	err_has 'evs-replay: script:1: break: column 7: '
 }
 
+@test "state, event and blame take the paths of folds; null is a value" {
+	echo 'on "p" { x."a b"."c.d" = .data.v; m[1] = .data.v; n = null }' >p.fold
+	printf '{"eventType":"p","aggregateId":"s","data":{"v":%d,"a b":{"7":[8,9]}}}\n' 1 2 | evs append p.evs
+	ran 0 evs replay p.evs -i --fold p.fold < <(lines 'goto 2' 'state x."a b"."c.d"' 'state m[1]' 'state m.1' 'state o' \
+		'event data["a b"].7[-1]' 'event .data."a b"[7][0]' 'event .position' 'event .' event 'blame m[1]' 'blame n')
+	err_is ''
+	is "$(sed -n '2,8p' <<<"$output" | paste -sd' ')" '2 2 2 null 9 8 2'
+	is "$(sed -n 9p <<<"$output")" "$(evs cat p.evs --from 2)"
+	is "$(sed -n 10p <<<"$output")" "$(evs cat p.evs --from 2)"
+	is "$(sed -n '12p;14p' <<<"$output")" "$(lines ' m[1] 1 -> 2' ' n null -> null')"
+	ran 1 evs replay p.evs -i --fold p.fold < <(lines 'goto 2' 'event data data')
+	err_has "script:2: event: no path: 'data data'"
+	ran 1 evs replay p.evs -i --fold p.fold < <(lines 'goto 2' 'blame x y')
+	err_has "script:2: blame: no path: 'x y'"
+}
+
 # false before its first event, and after it.
 @test "watch: a state that begins with what the expression is for none has not changed" {
 	shop
@@ -277,6 +294,24 @@ c'
 c
 c'
 	is "$(grep -E '^Watch [0-9],|^The' <<<"$output")" "$(lines 'Watch 1, status == "shipped": false -> true' 'The end: no breakpoint was met.')"
+}
+
+@test "before the first event there is no state, and a script goes on" {
+	shop
+	ran 1 evs replay shop.evs -i --fold order.fold < <(lines state 'state lines.X1.qty' print history diff 'blame total')
+	out_is "$(lines null null null 'no change')"
+	err_is "evs-replay: script:6: no event up to here has set 'total'"
+	refused "script:1: state: no path: 'a..b'; write balance, lines.X1.qty, lines[0].qty, or lines[\"a b\"].qty" 'state a..b'
+	for command in 'diff 1 5' 'diff start end'; do
+		refused 'script:1: diff of which state? before the first event there is none: set key K, or go to an event' "$command"
+	done
+	debug 'set key o1
+state
+history
+diff start 1
+diff 1 3'
+	is "$(tail -n +2 <<<"$output")" "$(lines null ' . null -> {"total":30,"status":"placed"}' ' status "placed" -> "paid"' '+paid 30')"
+	refused 'script:1: event 1 comes after this one: goto a later event first' 'without 1'
 }
 
 @test "diff: this event, or two moments" {
@@ -556,6 +591,16 @@ event data.to'
 		out_has 'too much'
 	is "$(sed -n 2p <<<"$output")" null
 	is "$(sed -n 4p <<<"$output")" '{"n":1}'
+}
+
+@test "a script may have lines that end with CR LF" {
+	shop
+	ran 0 evs replay shop.evs -i --fold order.fold < <(printf '%s\r\n' '# a comment' next 'state status' 'goto 3' s '' 'event data.total' quit)
+	err_is ''
+	is "$(sed -n '2p;4,$p' <<<"$output")" "$(lines '"placed"' '{"total":30,"status":"paid","paid":30}' '{"total":30,"status":"paid","paid":30}' null)"
+	lines 'goto 3' 'state status' | sed 's/$/\r/' >script
+	debug '' --command script
+	is "$(tail -n 1 <<<"$output")" '"paid"'
 }
 
 @test "--command: a file first, then what is typed; errors name their line" {

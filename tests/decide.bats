@@ -201,7 +201,7 @@ os.write(1, str(len(state["owner"])).encode() + b"}\n")' </dev/null
 	account 100
 	echo '{"eventType":"account.created","aggregateId":"acc","aggregateType":"Budget"}' | evs append a.evs
 	decide 2 -- touch ran
-	err_has "evs-decide: a.evs: stream 'acc' is there in several aggregate types: "
+	err_has "evs-decide: a.evs: stream 'acc' is there in several aggregate types: Account, Budget; add --aggregate-type"
 	[ ! -e ran ]
 	decide 0 --aggregate-type Budget -- echo '{"eventType":"a"}'
 	is "$(evs cat a.evs --last 1 --fields .aggregateType,.revision)" '{"aggregateType":"Budget","revision":2}'
@@ -213,6 +213,36 @@ os.write(1, str(len(state["owner"])).encode() + b"}\n")' </dev/null
 	is "$(evs cat a.evs --last 1 --fields .eventType,.aggregateId,.aggregateType,.revision)" '{"eventType":"account.created","aggregateId":"new3","revision":1}'
 	ran 1 evs decide a.evs --stream new4 --fold account.fold -- printf '{"eventType":"a","aggregateType":"A"}\n{"eventType":"a","aggregateType":"B"}\n' </dev/null
 	err_has "nothing was appended"
+}
+
+@test "a decision that is in the store already is repeated: nothing is appended" {
+	account 100
+	two() { printf '{"eventType":"a","eventId":"%s","data":{"n":1}}\n' "$@"; }
+	two X Y >answer
+	decide 0 -- cat answer
+	is "$(jq -c '[.eventId,.revision,.duplicate]' <<<"$output" | paste -sd' ')" '["X",4,false] ["Y",5,false]'
+	decide 0 -- cat answer
+	err_is ''
+	is "$(jq -c '[.eventId,.revision,.duplicate]' <<<"$output" | paste -sd' ')" '["X",4,true] ["Y",5,true]'
+	# Also when the stream has gone on, and in any part.
+	decide 0 -- echo '{"eventType":"b"}'
+	two Y >answer
+	decide 0 -- cat answer
+	is "$(jq -c '[.eventId,.position,.revision,.duplicate]' <<<"$output")" '["Y",5,5,true]'
+	is "$(count a.evs)" 6
+	# Some of it, other content, another stream: a conflict.
+	two Y Z >answer
+	decide 3 --tries 1 -- cat answer
+	err_is "evs-decide: a.evs: eventId 'Y' is in the store already, at revision 5 of its stream, not 7; nothing was appended"
+	two Z Y >answer
+	decide 3 --tries 1 -- cat answer
+	err_is "evs-decide: a.evs: some of the events are in the store already and some are not; nothing was appended"
+	sed s/1/2/ answer | sed 1d >other
+	decide 3 --tries 1 -- cat other
+	err_has "eventId 'Y' is in the store at position 5 with other content"
+	ran 3 evs decide a.evs --stream else --aggregate-type Account --fold account.fold --tries 1 -- cat answer </dev/null
+	err_has "eventId 'Y' is in the store at position 5 with other content"
+	is "$(count a.evs)" 6
 }
 
 # beside EVENT: a command that appends an event of somebody else before it decides, the first $1 times.

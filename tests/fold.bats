@@ -123,6 +123,18 @@ manual_block() {
 	grep -q 'What is   kept.  $' a.fold
 }
 
+@test "fold fmt: the operator in has a space on both sides, the field in has what it has" {
+	echo 'on "a" { x = .a in[1]; y = (.b)in(.c); z = .d in.e; w = any(.f, . in[1]) }' >a.fold
+	ran 0 evs fold fmt a.fold
+	out_is 'on "a" { x = .a in [1]; y = (.b) in (.c); z = .d in .e; w = any(.f, . in [1]) }'
+	ran 1 evs fold fmt --check a.fold
+	evs fold fmt -w a.fold
+	quiet evs fold fmt --check a.fold
+	echo 'on "a" { x = .in[1]; y = .data.in.b; z = {in: 1} in [.in]; w = {in: 2}.in }' >>a.fold
+	quiet evs fold fmt --check a.fold
+	is "$(evs fold fmt a.fold | tail -n 1)" 'on "a" { x = .in[1]; y = .data.in.b; z = {in: 1} in [.in]; w = {in: 2}.in }'
+}
+
 @test "fold fmt --write replaces what changes, and keeps modes and links" {
 	printf 'on "a"{n+=1}' >a.fold
 	echo 'on "a" { n += 1 }' >b.fold

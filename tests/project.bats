@@ -672,6 +672,35 @@ position_is() {
 	is "$(of slow '[.status,.running]')" '["idle",false]'
 }
 
+@test "a first run that has committed nothing shows at position 0" {
+	few
+	"$EVS_BIN/evs" project a.evs run slow --exec 'cat >line; sleep 60' >out 2>err 3>&- &
+	run=$!
+	shown() { evs project a.evs status "$1" >/dev/null 2>&1; }
+	wait_for shown slow
+	is "$(of slow '[.status,.running,.position,.lag,.states,.lastRun]')" '["progressing",true,0,8,0,null]'
+	is "$(evs project a.evs list | jq -c '[.name,.position,.states]')" '["slow",0,0]'
+	quiet evs project a.evs show slow
+	ran 0 evs verify a.evs
+	kill -9 $run
+	ends 137 $run
+	is "$(of slow '[.status,.running,.position]')" '["idle",false,0]'
+	# Nothing was made of events: the next run can be by another fold.
+	account_fold
+	quiet evs project a.evs run slow --fold account.fold
+	is "$(of slow '[.status,.position]')" '["done",8]'
+	# With a fold after a second, before its commit.
+	yes "{\"eventType\":\"l\",\"aggregateId\":\"l\",\"data\":[$(seq -s, 500)]}" | head -n 500 | evs append l.evs
+	echo 'on "l" { n = sum(.data, sum(event.data, . * 1.5)) }' >l.fold
+	"$EVS_BIN/evs" project l.evs run long --fold l.fold --follow >out 2>err 3>&- &
+	run=$!
+	of_l() { evs project l.evs status long | jq -c "$1"; }
+	at_work() { [ "$(of_l '[.status,.running,.position]' 2>/dev/null)" = '["progressing",true,0]' ]; }
+	wait_for at_work
+	kill $run
+	ends 143 $run
+}
+
 # ---- exec ----
 
 @test "--exec has jq as a fold" {

@@ -46,8 +46,7 @@ picks() {
 	# One key of two types.
 	ran 2 evs replay a.evs --fold account.fold --key a2
 	out_is ''
-	err_has "evs-replay: a.evs: stream 'a2' is there in several aggregate types: "
-	err_has "; add --aggregate-type"
+	err_has "evs-replay: a.evs: stream 'a2' is there in several aggregate types: Account, Budget; add --aggregate-type"
 	replay --key a2 --aggregate-type Budget
 	out_is '{"key":"a2","aggregateType":"Budget","position":8,"revision":1,"state":{"owner":"Cy","balance":0}}'
 	# Deleted, and never there.
@@ -345,10 +344,45 @@ apply() {
 	ran 1 evs replay a.evs --fold account.fold --key a1 --blame balnce
 	out_is ''
 	err_is "evs-replay: a.evs: no event has set 'balnce'"
-	for path in 'a..b' 'a[' 'a[x]' 'a.'; do
+	for path in 'a..b' 'a[' 'a[x]' 'a.' '' /lines/B 'a b' 'state (' 'a[1' 'a]' 'a[01]' 'a[-"b"]' 'a."b' 'a."\x"' 'a<1' 'a.[0]'; do
 		ran 2 evs replay a.evs --fold account.fold --key a1 --blame "$path"
-		err_is "evs-replay: --blame: no path: '$path'; write balance, lines.X1.qty, or lines[0].qty"
+		err_is "evs-replay: --blame: no path: '$path'; write balance, lines.X1.qty, lines[0].qty, or lines[\"a b\"].qty"
 	done
+}
+
+@test "--blame takes the paths of folds, and names that folds quote" {
+	echo 'on "p" { x."a b"."c.d" = .data.v; m[1] = .data.v; m[1.5] = .data.v; l = [1, {q: .data.v}]; users[.data.user] = .data.v }' >p.fold
+	printf '{"eventType":"p","eventId":"e%d","aggregateId":"s","data":{"v":%d,"user":"k-1"}}\n' 1 1 2 2 | evs append p.evs
+	for path in 'x."a b"."c.d"' '."x"."a b"["c.d"]' '["x"]["a b"]["c.d"]' 'x["a\u0020b"]["c.d"]' 'm[1]' m.1 'm["1"]' 'm[1.5]' 'l[1].q' \
+		'l[-1].q' 'l[ 1 ].q' users.k-1 'users."k-1"'; do
+		ran 0 evs replay p.evs --fold p.fold --key s --blame "$path"
+		is "$(jq -c '[.value, .before, .event.eventId]' <<<"$output")" '[2,1,"e2"]' || fail "$path"
+		is "$(jq -r .path <<<"$output")" "$path"
+	done
+	for path in l.1 'l["1"]' 'm[2]' 'x.a'; do
+		ran 1 evs replay p.evs --fold p.fold --key s --blame "$path"
+		err_is "evs-replay: p.evs: no event has set '$path'"
+	done
+}
+
+@test "--blame: null is a value that an event sets" {
+	echo 'on "a" { x = null; y = 5 }; on "b" { y = null }; on "c" { unset x; z = null }' >n.fold
+	printf '{"eventType":"%s","aggregateId":"s"}\n' a b b c | evs append n.evs
+	for key in '--key s' ''; do
+		blamed() { # PATH ARGUMENT... prints value, before and the position
+			evs replay n.evs --fold n.fold $key --blame "$@" | jq -c '[.value, .before, .event.position]'
+		}
+		is "$(blamed x --at-position 3)" '[null,null,1]'
+		is "$(blamed x)" '[null,null,4]'
+		is "$(blamed y)" '[null,5,2]'
+		is "$(blamed z)" '[null,null,4]'
+		ran 1 evs replay n.evs --fold n.fold $key --blame z --at-position 3
+		err_is "evs-replay: n.evs: no event has set 'z'"
+	done
+	# From a snapshot with it, too.
+	evs snapshot n.evs take --fold n.fold --key s
+	key='--key s'
+	is "$(blamed z)" '[null,null,4]'
 }
 
 @test "--without: as if events had not happened" {
@@ -408,6 +442,29 @@ apply() {
 	picks '[.state.balance]' '[1150.5]' --key a1 --without 5 --with early
 	# Nothing of it is in the store.
 	is "$(count a.evs)" 9
+}
+
+@test "--with: what the store has already happened once; another event with its eventId is a conflict" {
+	bank
+	evs cat a.evs --from 5 --to 7 >again
+	picks '[.position,.state.balance]' '[7,30.5]' --key a1 --with again
+	picks '[.key,.position,.state.balance]' '["a1",7,30.5] ["a2",8,0]' --with again
+	picks '.eventType' '"account.created" "deposit.made" "note.added" "withdrawal.made" "deposit.made"' --key a1 --with again --history
+	# What does not count is not there: by the moment, by a selector, by --without.
+	picks '.state.balance' '30.5' --key a1 --with again --at-position 4
+	picks '.state.balance' '30.5' --key a1 --with again --type 'account.*' --type 'deposit.*' --type note.added
+	picks '[.position,.state.balance]' '[null,30.5]' --key a1 --with again --without 5
+	sed -n 1p again | sed 's/120/20/' >other
+	ran 3 evs replay a.evs --fold account.fold --key a1 --with other
+	out_is ''
+	err_is "evs-replay: a.evs: the added event of line 1: eventId '$(jq -r .eventId other)' is in the store at position 5 with other content"
+	ran 3 evs replay a.evs --fold account.fold --with other --diff 1 7
+	picks '[.position,.state.balance]' '[null,130.5]' --key a1 --with other --without 5
+	picks '.state.balance' '80.5' --key a1 --with other --at-position 4
+	# The type of the stream, and when it happened, are filled in.
+	echo '{"eventType":"deposit.made","eventId":"mine","data":{"amount":1}}' >mine
+	evs append a.evs --stream a1 --aggregate-type Account mine
+	picks '.state.balance' '31.5' --key a1 --with mine
 }
 
 @test "--with checks its lines as append does" {
@@ -914,4 +971,19 @@ show(run(events))" >wanted
 show(run([e for e in events if e['position'] % 3 != 0]))" >wanted
 	evs replay a.evs --fold sum.fold --without "$(seq -s, 3 3 1272)" >got
 	cmp wanted got || fail "$(diff wanted got | head -n 4)"
+}
+
+@test "progress of a slow command is shown, however few the events" {
+	printf '{"eventType":"a","aggregateId":"%d"}\n' 1 1 2 3 3 | evs append a.evs
+	slow='while read -r line; do sleep 0.4; echo "{\"n\":1}"; done'
+	ran 0 evs replay a.evs --exec "$slow" --progress
+	grep -qE '^evs-replay: [2-4] events \([0-9]+/s\)$' <<<"$stderr" || fail 'no progress'
+	ran 0 evs project a.evs run p --exec "$slow" --progress
+	grep -qE '^evs-project: [2-4] events \([0-9]+/s\)$' <<<"$stderr" || fail 'no progress'
+	ran 0 evs replay a.evs -i --exec "$slow" --progress < <(echo 'break if n > 1'; echo c)
+	grep -qE '^evs-replay: [2-4] events \([0-9]+/s\)$' <<<"$stderr" || fail 'no progress'
+	ran 0 on_terminal evs replay a.evs --exec "$slow"
+	out_has 'evs-replay: 3 events ('
+	ran 0 evs replay a.evs --exec "$slow" --no-progress
+	err_is ''
 }

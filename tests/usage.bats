@@ -305,3 +305,36 @@ TOOLS=$(sed -n 's/^TOOLS *:= //p' "$ROOT/Makefile")
 	try bash -c 'evs append a.evs <&-'
 	is "$(count a.evs)" 3
 }
+
+@test "a signal while standard input is waited for ends a tool with a status of its own" {
+	quiet evs append a.evs <<<'{"eventType":"a","aggregateId":"s"}'
+	echo 'on "a" { n += 1 }' >n.fold
+	cat >signalled.py <<-'END'
+	"""Run each line of standard input as a command, send it a signal once it has read what it was given, and say how it ended."""
+	import fcntl, os, signal, struct, subprocess, sys, termios, time
+	for line in sys.stdin:
+	    for number in signal.SIGINT, signal.SIGTERM:
+	        out, into = os.pipe()
+	        process = subprocess.Popen(line.split(), stdin=out, preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL))
+	        os.write(into, b" ")
+	        while struct.unpack("i", fcntl.ioctl(out, termios.FIONREAD, b"\0\0\0\0"))[0]:
+	            time.sleep(0.005)
+	        process.send_signal(number)
+	        print(*line.split()[1:3], process.wait(60))
+	        os.close(into)
+	        os.close(out)
+	END
+	ran 0 python3 signalled.py <<-'END'
+	evs decide a.evs -s s --fold n.fold -- echo {"eventType":"a"}
+	evs decide a.evs -s s --fold - -- true
+	evs fold check -
+	evs fold fmt -
+	evs request a.evs --type t
+	evs replay a.evs --fold -
+	evs replay a.evs --fold n.fold --with -
+	evs project a.evs run p --fold -
+	END
+	err_is ''
+	is "$(awk '{ print $NF }' <<<"$output" | paste -sd' ')" "$(yes 130 143 | head -n 8 | paste -sd' ')"
+	is "$(count a.evs)" 1
+}

@@ -10,6 +10,7 @@
 
 #include "base/error.h"
 #include "common/message.h"
+#include "common/signals.h"
 
 #define READ_BYTES 65536
 #define NEW_MODE (S_IFREG | 0644)
@@ -59,6 +60,7 @@ int file_read_fold(const char *path, struct buf *text, const char **fold, size_t
 
 	if (path == NULL)
 		return STATUS_DONE;
+	signals_exit();
 	if (file_read(path, text, &err) != EVS_OK)
 		return message_text(&err);
 	*fold = text->data == NULL ? "" : (const char *)text->data;
@@ -76,6 +78,7 @@ int file_read_json(const char *path, struct buf *text, const char **json, size_t
 	*size = 0;
 	if (path == NULL && isatty(STDIN_FILENO))
 		return STATUS_DONE;
+	signals_exit();
 	if (file_read(path == NULL ? "-" : path, text, &err) != EVS_OK)
 		return message_text(&err);
 	while (at < text->size && isspace(text->data[at]))

@@ -13,6 +13,8 @@ const char *file_name(const char *path);
 /* Read what a file holds behind out. EVS_OK; EVS_IO, EVS_NOMEM with a message that names the file. */
 int file_read(const char *path, struct buf *out, struct evs_error *err);
 
+/* These two are for what is read before work begins: a signal that comes while it is waited for ends the tool. */
+
 /*
  * Read the fold that --fold names, for the options of the library, which borrow it from text; path NULL: none was named.
  * Returns an exit status; what is wrong was said.

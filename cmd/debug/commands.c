@@ -5,6 +5,8 @@
 #include "common/output.h"
 #include "common/text.h"
 
+#define BLANKS " \t\r" /* a line may end as on Windows */
+
 static int help(struct debug *d, const char *args, struct evs_error *err);
 static int quit(struct debug *d, const char *args, struct evs_error *err);
 static int complete(struct debug *d, const char *args, struct evs_error *err);
@@ -117,11 +119,11 @@ const struct debug_command *debug_find(const char *word, size_t size, struct evs
 
 const char *debug_split(const char *text, const char **word, size_t *size)
 {
-	text += strspn(text, " \t");
+	text += strspn(text, BLANKS);
 	*word = text;
-	*size = text[0] == '!' ? 1 : strcspn(text, " \t");
+	*size = text[0] == '!' ? 1 : strcspn(text, BLANKS);
 	text += *size;
-	return text + strspn(text, " \t");
+	return text + strspn(text, BLANKS);
 }
 
 int debug_do(struct debug *d, const char *text, struct evs_error *err)
@@ -141,7 +143,7 @@ int debug_do(struct debug *d, const char *text, struct evs_error *err)
 	if (command == NULL)
 		return EVS_USAGE;
 	end = strlen(rest);
-	while (end > 0 && (rest[end - 1] == ' ' || rest[end - 1] == '\t' || rest[end - 1] == '\r'))
+	while (end > 0 && strchr(BLANKS, rest[end - 1]) != NULL)
 		end--;
 	buf_put(&args, rest, end);
 	buf_byte(&args, '\0');

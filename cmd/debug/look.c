@@ -5,14 +5,13 @@
 #include "base/error.h"
 #include "debug/inside.h"
 #include "common/output.h"
-#include "common/pick.h"
-#include "event/render.h"
+#include "fold/expr.h"
 #include "replay/field.h"
 #include "replay/trace.h"
 
 enum { LISTED = 10 }; /* events that `list` and `history` show, where nothing else is said */
 
-/* The states here, one at least. EVS_USAGE: there are none. */
+/* The states here: one at least, or before the first event, where no key was set, none. EVS_USAGE: there are none at all. */
 static int states_here(struct debug *d, const struct session_state **list, size_t *n, size_t *more, struct evs_error *err)
 {
 	int status;
@@ -20,10 +19,8 @@ static int states_here(struct debug *d, const struct session_state **list, size_
 	if (!session_has_states(d->session))
 		return error_set(err, EVS_USAGE, 0, "there are no states: begin with --fold FILE or --exec CMD");
 	status = session_states(d->session, STATES_SHOWN, list, n, more, err);
-	if (status != EVS_OK || *n > 0)
+	if (status != EVS_OK || *n > 0 || session_record(d->session) == NULL)
 		return status;
-	if (session_record(d->session) == NULL)
-		return error_set(err, EVS_END, 0, "it is before the first event, which next goes to");
 	return error_set(err, EVS_END, 0, "this event counts for no state");
 }
 
@@ -54,6 +51,17 @@ static void put_more(struct debug *d, size_t more)
 
 /* ---- what there is ---- */
 
+/* Show what was found at a path. */
+static void show_field(struct debug *d, const struct field *f)
+{
+	struct buf text = {0};
+
+	field_put(&text, &f->text);
+	debug_show_json(d, &text);
+	output_buf()->failed |= text.failed;
+	buf_free(&text);
+}
+
 int debug_state(struct debug *d, const char *args, struct evs_error *err)
 {
 	const struct session_state *list;
@@ -68,38 +76,53 @@ int debug_state(struct debug *d, const char *args, struct evs_error *err)
 		if (status != EVS_OK)
 			break;
 		put_key(d, &list[i], n);
-		debug_show_json(d, &f.text);
+		show_field(d, &f);
 	}
+	if (status == EVS_OK && n == 0)
+		show_field(d, &f);
 	field_release(&f);
 	if (status == EVS_OK)
 		put_more(d, more);
 	return status;
 }
 
+/* Show what is at a path in an event. */
+static int show_in_event(struct debug *d, const struct record *record, const char *path, struct evs_error *err)
+{
+	struct eval *eval = eval_new(session_names(d->session));
+	struct expr *whole = NULL;
+	struct value event;
+	struct field f = {0};
+	int status = eval == NULL ? error_nomem(err) : field_parse(&f, "event", path, err);
+
+	if (status == EVS_OK)
+		status = expr_parse("event", ".", EXPR_EVENT, &whole, err);
+	if (status == EVS_OK)
+		status = expr_value(whole, eval, record, NULL, &event, err);
+	if (status == EVS_OK)
+		status = field_text(&f, session_names(d->session), &event, err);
+	if (status == EVS_OK)
+		show_field(d, &f);
+	field_release(&f);
+	expr_free(whole);
+	eval_free(eval);
+	return status;
+}
+
 int debug_event(struct debug *d, const char *args, struct evs_error *err)
 {
 	const struct record *record;
-	struct buf json = {0}, part = {0};
-	struct field f = {0};
-	const char *value;
-	size_t size;
+	struct buf json = {0};
 	int status = event_here(d, &record, err);
 
-	if (status == EVS_OK && !render_event(&json, session_names(d->session), record))
+	if (status != EVS_OK || *args != '\0')
+		return status != EVS_OK ? status : show_in_event(d, record, args, err);
+	if (!render_event(&json, session_names(d->session), record)) {
 		status = error_set(err, EVS_CORRUPT, 0, "the event at position %" PRIu64 " is damaged", record->position);
-	if (status == EVS_OK)
-		status = field_parse(&f, "event", *args == '\0' ? "." : args, err);
-	if (status == EVS_OK) {
+	} else {
 		json.size--; /* the newline */
-		if (pick_value((const char *)json.data, json.size, &f.path, &value, &size))
-			buf_put(&part, value, size);
-		else
-			buf_text(&part, "null");
-		debug_show_json(d, &part);
+		debug_show_json(d, &json);
 	}
-	output_buf()->failed |= part.failed;
-	field_release(&f);
-	buf_free(&part);
 	buf_free(&json);
 	return status;
 }
@@ -171,6 +194,10 @@ int debug_diff(struct debug *d, const char *args, struct evs_error *err)
 
 	if (status == EVS_OK && *args != '\0')
 		status = parse_diff(d, args, moments, err);
+	if (status == EVS_OK && n == 0 && *args != '\0')
+		status = error_set(err, EVS_USAGE, 0, "diff of which state? before the first event there is none: set key K, or go to an event");
+	else if (status == EVS_OK && n == 0)
+		debug_print(d, "no change");
 	for (size_t i = 0; i < n && status == EVS_OK; i++) {
 		if (n > 1)
 			debug_print(d, "%.*s:", (int)list[i].key.size, list[i].key.text);

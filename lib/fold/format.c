@@ -16,6 +16,7 @@ struct layout {
 	struct token before; /* the word before the one at hand */
 	bool first;
 	bool unary;          /* the word before is a sign in front of its operand */
+	bool contains;       /* the word before is the operator `in` */
 	uint8_t open[DEPTH_MAX];
 	unsigned depth;
 };
@@ -65,7 +66,7 @@ static bool wants_space(const struct layout *l)
 		return t->spaced;
 	/* Behind a name these mean one thing with, another without: if.x = 1 sets a field, if .x { asks. */
 	if ((is_mark(t, ".") || is_mark(t, "[") || is_mark(t, "(")) && (b->kind != TOKEN_MARK || is_one_of(b, ")]}")))
-		return t->spaced;
+		return t->spaced || l->contains;
 	if (is_mark(t, ":") && in_object && l->open[l->depth - 1] == BRACKET_OBJECT)
 		return false;
 	if (is_mark(b, "{") && is_mark(t, "}"))
@@ -151,6 +152,8 @@ static int put_word(struct layout *l, struct evs_error *err)
 	/* A sign in front of its operand: no value before it, or set so that nothing else is meant (push list -1). */
 	l->unary = is_mark(t, "!") ||
 	           (is_mark(t, "-") && (!ends_value(&l->before) || (t->spaced && l->lex.p < l->lex.end && strchr(" \t\r\n", *l->lex.p) == NULL)));
+	/* It is a field where it is the name behind a point. */
+	l->contains = lex_is_name(&l->lex, "in") && (t->spaced || !is_mark(&l->before, "."));
 	l->before = *t;
 	l->first = false;
 	return EVS_OK;

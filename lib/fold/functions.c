@@ -12,8 +12,8 @@
 const struct function functions[FUNCTIONS] = {
 	[FUNCTION_SUM] = {"sum", 1, 2},           [FUNCTION_COUNT] = {"count", 1, 2},
 	[FUNCTION_MIN] = {"min", 1, 20},          [FUNCTION_MAX] = {"max", 1, 20},
-	[FUNCTION_AVG] = {"avg", 1, 2},           [FUNCTION_ANY] = {"any", 2, 2},
-	[FUNCTION_ALL] = {"all", 2, 2},           [FUNCTION_MAP] = {"map", 2, 2},
+	[FUNCTION_AVG] = {"avg", 1, 2},           [FUNCTION_ANY] = {"any", 1, 2},
+	[FUNCTION_ALL] = {"all", 1, 2},           [FUNCTION_MAP] = {"map", 2, 2},
 	[FUNCTION_LEN] = {"len", 1, 1},           [FUNCTION_LOWER] = {"lower", 1, 1},
 	[FUNCTION_UPPER] = {"upper", 1, 1},       [FUNCTION_SUBSTR] = {"substr", 2, 3},
 	[FUNCTION_CONTAINS] = {"contains", 2, 2}, [FUNCTION_STARTSWITH] = {"startswith", 2, 2},

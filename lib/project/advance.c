@@ -11,10 +11,11 @@
 enum {
 	BATCH = 1 << 20,     /* events a transaction */
 	DEAD_MAX = 1000,     /* put aside in a transaction */
-	PROGRESS = 1024,     /* events between two calls of on_progress */
+	LOOK_EVENTS = 64,    /* between two looks at the clock by a first run */
 };
 #define MEMORY_MAX ((size_t)256 << 20) /* that states and what they took from events may have */
 #define MS ((int64_t)1000000)
+#define LONG (1000 * MS)   /* that a first run may take before it is announced */
 #define PAUSE_MAX (6 * MS) /* that a commit leaves others the store when following */
 #define PAUSE_SHARE 16     /* and so many times as long as it took */
 #define IDLE_MS 1000       /* after which a checkpoint that stepped over events is committed for its own sake */
@@ -136,6 +137,23 @@ static int commit(struct advance *a, bool at_end, struct evs_error *err)
 	return EVS_OK;
 }
 
+/* A first run that takes long can be seen before it commits: by its record, which says that nothing was done yet. */
+static int announce(struct advance *a, struct evs_error *err)
+{
+	struct kv_txn *txn;
+	int status;
+
+	a->announced = true;
+	status = kv_begin(a->store->kv, true, &txn, err);
+	if (status != EVS_OK)
+		return status;
+	status = projection_put(txn, a->options->name, a->projection, err);
+	if (status == EVS_OK)
+		return kv_commit(txn, err);
+	kv_abort(txn);
+	return status;
+}
+
 /* ---- events ---- */
 
 int advance_fail(struct advance *a, uint64_t position, struct evs_error *err)
@@ -225,8 +243,8 @@ static int take(struct advance *a, const struct ahead_event *event, struct evs_e
 {
 	if (!event->good)
 		return error_set(err, EVS_CORRUPT, 0, "the event at position %llu is damaged", (unsigned long long)event->event.record->position);
-	if (++a->seen % PROGRESS == 0 && a->options->on_progress != NULL)
-		a->options->on_progress(a->options->context, a->result->events + a->applied);
+	a->seen++;
+	advance_tell(a);
 	return a->fold != NULL ? fold_event(a, event, err) : advance_ask(a, event, err);
 }
 
@@ -362,6 +380,9 @@ static int go(struct advance *a, struct evs_error *err)
 	while (status == EVS_OK) {
 		if (is_stopped(a))
 			return error_set(err, EVS_INTERRUPTED, 0, "interrupted");
+		if (!a->announced && a->seen % LOOK_EVENTS == 0 && moment_steady_ns() >= a->begun + LONG &&
+		    (status = announce(a, err)) != EVS_OK)
+			break;
 		event = ahead_next(&a->ahead);
 		status = event != NULL ? take(a, event, err) : more(a, err);
 		if (status == EVS_OK && is_full(a))
@@ -397,7 +418,12 @@ static int begin(struct advance *a, struct evs_error *err)
 		status = exec_new(&exec, a->store->names, &a->exec, err);
 	else if (status == EVS_OK && (a->run = fold_run_new(a->fold, a->store->names)) == NULL)
 		status = error_nomem(err);
-	return status == EVS_OK ? open_read(a, err) : status;
+	if (status == EVS_OK)
+		status = open_read(a, err);
+	a->announced = a->generation->ran_us != 0 || a->generation == &a->projection->next;
+	a->begun = moment_steady_ns();
+	/* A command may take any time for its first answer. */
+	return status == EVS_OK && a->fold == NULL && !a->announced ? announce(a, err) : status;
 }
 
 int advance_run(struct advance *a, struct evs_error *err)

@@ -52,6 +52,9 @@ struct advance {
 	int64_t pause_until;    /* the next commit leaves others this time */
 	int64_t idle_since;     /* the checkpoint alone moves; 0: it does not */
 	uint64_t commits;
+	/* A first run. */
+	int64_t begun;
+	bool announced;         /* its record is there, though nothing was committed yet; or it is no first run */
 
 	/* A command: the states that are asked about, in order. */
 	struct exec *exec;
@@ -69,6 +72,13 @@ int advance_run(struct advance *a, struct evs_error *err);
 void advance_release(struct advance *a);
 
 /* ---- for the parts of it ---- */
+
+/* Tell how many events were applied. */
+static inline void advance_tell(const struct advance *a)
+{
+	if (a->options->on_progress != NULL)
+		a->options->on_progress(a->options->context, a->result->events + a->applied);
+}
 
 /* Find the state of a key; hash: cache_hash of it. NULL: it failed, *status says how. */
 struct cached *advance_state(struct advance *a, uint64_t hash, struct span key, struct span type, int *status,

@@ -63,6 +63,7 @@ static int take(struct advance *a, struct evs_error *err)
 		return error_nomem(err);
 	a->position = answer.position;
 	a->applied++;
+	advance_tell(a);
 	return EVS_OK;
 }
 

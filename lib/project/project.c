@@ -144,8 +144,9 @@ static int choose(struct setup *s, struct generation **generation, struct evs_er
 	*generation = &p->model;
 	if (status != EVS_OK)
 		return status;
-	if (!there) {
+	if (!there)
 		random_bytes(&p->id, sizeof p->id);
+	if (s->options->key == NULL && p->model.ran_us == 0) { /* nothing was made of events yet: it may be anything */
 		p->model = s->wanted;
 		return EVS_OK;
 	}

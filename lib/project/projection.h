@@ -20,7 +20,7 @@ struct generation {
 	uint64_t checkpoint; /* all events up to it are in the states, did not match, or were put aside or skipped */
 	uint64_t events;     /* that were applied */
 	uint64_t dead, skipped; /* events put aside, and stepped over */
-	int64_t ran_us;      /* when it was last worked on */
+	int64_t ran_us;      /* when it was last worked on; 0: its first run has committed nothing yet */
 	uint64_t stuck;      /* the position on which the fold fails; 0: it does not */
 	struct span reason;
 };

@@ -6,7 +6,6 @@
 #include "project/cache.h"
 #include "project/snapshot.h"
 
-enum { PROGRESS = 1024 };
 #define WRITE_BYTES ((size_t)32 << 20) /* of snapshots that are gathered before they are written */
 
 /* A record to put: where it is in the bytes. */
@@ -239,8 +238,9 @@ static int go(struct take *t, const volatile sig_atomic_t *stop, void (*on_progr
 	while ((status = evs_read_next(t->read, &event, err)) == EVS_OK) {
 		if (stop != NULL && *stop != 0)
 			return error_set(err, EVS_INTERRUPTED, 0, "interrupted");
-		if (++seen % PROGRESS == 0 && on_progress != NULL)
+		if (on_progress != NULL)
 			on_progress(context, seen);
+		seen++;
 		status = take_event(t, &event, err);
 		if (status != EVS_OK)
 			return status;

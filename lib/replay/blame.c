@@ -9,7 +9,7 @@ enum { LEAST_POSITIONS = 1000 }; /* that are gone back at a time */
 
 /* What is known of the field of one state. */
 struct blamed {
-	struct buf value, before; /* as text; empty: null, never set */
+	struct buf value, before; /* as text; empty: it is not there */
 	struct buf event;         /* that changed it last; empty: none did */
 };
 
@@ -27,8 +27,7 @@ static struct blamed *look(struct blame *b, const struct walk *w, const struct w
 			*status = error_nomem(err);
 			return NULL;
 		}
-		b->list[b->n] = (struct blamed){0};
-		buf_text(&b->list[b->n++].value, "null");
+		b->list[b->n++] = (struct blamed){0};
 	}
 	*status = field_text(&b->field, walk_names(w), &s->value, err);
 	return *status == EVS_OK ? &b->list[s->number] : NULL;
@@ -55,7 +54,7 @@ static int note_event(struct blame *b, const struct walk *w, const struct walk_s
 
 	if (d == NULL)
 		return status;
-	if (b->field.text.size == d->value.size && memcmp(b->field.text.data, d->value.data, d->value.size) == 0)
+	if (field_is(&b->field, &d->value))
 		return EVS_OK;
 	d->before.size = 0;
 	buf_put(&d->before, d->value.data, d->value.size);
@@ -85,9 +84,9 @@ static int put_blame(struct replay *r, const struct blame *b, const struct walk 
 		buf_text(&r->out, ",\"path\":");
 		render_string(&r->out, (const uint8_t *)r->options->blame, strlen(r->options->blame));
 		buf_text(&r->out, ",\"value\":");
-		buf_put(&r->out, d->value.data, d->value.size);
+		field_put(&r->out, &d->value);
 		buf_text(&r->out, ",\"before\":");
-		buf_put(&r->out, d->before.data, d->before.size);
+		field_put(&r->out, &d->before);
 		buf_text(&r->out, ",\"event\":");
 		buf_put(&r->out, d->event.data, d->event.size);
 		buf_text(&r->out, "}\n");

@@ -5,6 +5,7 @@
 
 #include "base/error.h"
 #include "base/id.h"
+#include "replay/stored.h"
 #include "replay/walk.h"
 #include "store/store.h"
 
@@ -92,8 +93,28 @@ static bool is_text(const struct decide *d, const struct text *t, const char *st
 	return span.size == strlen(string) && memcmp(span.text, string, span.size) == 0;
 }
 
-/* Whether the events are of the stream; one without events yet may be given a type by its first. *n: how many. */
-static int check(const struct decide *d, const char *lines, size_t size, size_t *n, struct evs_error *err)
+/* What was decided. */
+struct decided {
+	const char *lines;
+	size_t size;
+	size_t n;     /* events */
+	bool repeats; /* all of them are in the store already: it was decided before */
+};
+
+/* Note whether all events are in the store already; one with other content is for append to refuse. */
+static int find_stored(const struct decide *d, const struct drafts *drafts, struct decided *decided, struct evs_error *err)
+{
+	const struct source_options all = {.limit = SOURCE_NO_LIMIT};
+	int status = EVS_OK;
+
+	for (size_t i = 0; i < drafts->n && status == EVS_OK; i++)
+		status = stored_find(d->store, &all, &drafts->list[i], err);
+	decided->repeats = status == EVS_OK && drafts->n > 0;
+	return status == EVS_END || status == EVS_CONFLICT ? EVS_OK : status;
+}
+
+/* Whether the events are of the stream; one without events yet may be given a type by its first. */
+static int check(const struct decide *d, struct decided *decided, struct evs_error *err)
 {
 	const char *stream = d->options->stream;
 	struct parse_rules rules = {0};
@@ -102,7 +123,7 @@ static int check(const struct decide *d, const char *lines, size_t size, size_t 
 
 	rules.fill[NAME_AGGREGATE_ID] = span_text(stream);
 	rules.fill[NAME_AGGREGATE_TYPE] = span_text(d->type);
-	status = drafts_parse(&drafts, d->store->names, &rules, lines, size, err);
+	status = drafts_parse(&drafts, d->store->names, &rules, decided->lines, decided->size, err);
 	for (size_t i = 0; i < drafts.n && status == EVS_OK; i++) {
 		const struct draft *e = &drafts.list[i];
 		struct view view;
@@ -117,22 +138,27 @@ static int check(const struct decide *d, const char *lines, size_t size, size_t 
 			                   "line %" PRIu64 ": the event's aggregateType is not '%.200s', that of the stream", e->line,
 			                   d->type);
 	}
-	*n = drafts.n;
+	if (status != EVS_OK)
+		error_prefix(err, "what was decided: ");
+	else
+		status = find_stored(d, &drafts, decided, err);
+	decided->n = drafts.n;
 	drafts_release(&drafts);
 	return status;
 }
 
-/* Append the events if the stream is still as it was. */
-static int append(struct decide *d, const char *lines, size_t size, struct evs_error *err)
+/* Append the events if the stream is still as it was. A decision that is in the store already is none on the stream as it is. */
+static int append(struct decide *d, const struct decided *decided, struct evs_error *err)
 {
 	const struct evs_decide_options *o = d->options;
-	struct evs_append_options options = {.stream = o->stream, .aggregate_type = d->type, .expect = (int64_t)d->revision,
+	struct evs_append_options options = {.stream = o->stream, .aggregate_type = d->type, .atomic = true,
+	                                     .expect = decided->repeats ? EVS_EXPECT_ANY : (int64_t)d->revision,
 	                                     .on_receipt = o->on_receipt, .context = o->context};
 	struct evs_append *a = NULL;
 	int status = evs_append_new(d->store, &options, &a, err);
 
 	if (status == EVS_OK)
-		status = evs_append_lines(a, lines, size, err);
+		status = evs_append_lines(a, decided->lines, decided->size, err);
 	if (status == EVS_OK)
 		status = evs_append_finish(a, err);
 	evs_append_free(a);
@@ -143,15 +169,14 @@ static int append(struct decide *d, const char *lines, size_t size, struct evs_e
 static int decide_once(struct decide *d, struct evs_error *err)
 {
 	const struct evs_decide_options *o = d->options;
-	const char *answer = NULL;
-	size_t size = 0, n = 0;
+	struct decided decided = {0};
 	int status = load(d, err);
 
 	if (status == EVS_OK)
-		status = o->decide(o->context, (const char *)d->question.data, d->question.size, &answer, &size, err);
-	if (status == EVS_OK && (status = check(d, answer, size, &n, err)) != EVS_OK)
-		error_prefix(err, "what was decided: ");
-	return status == EVS_OK && n > 0 ? append(d, answer, size, err) : status;
+		status = o->decide(o->context, (const char *)d->question.data, d->question.size, &decided.lines, &decided.size, err);
+	if (status == EVS_OK)
+		status = check(d, &decided, err);
+	return status == EVS_OK && decided.n > 0 ? append(d, &decided, err) : status;
 }
 
 /* Let others go first, for a moment by chance. */

@@ -33,6 +33,7 @@ static int add_line(struct drafts *d, struct parser *parser, const char *line, s
 		.record = {.body = (const uint8_t *)(uintptr_t)at, .size = (uint32_t)(d->packed.size - at)},
 		.moment = info.moment,
 		.timed = !info.time_made,
+		.identified = !info.id_made,
 		.line = number,
 	};
 	if (!buf_room(&d->packed, RENDER_PAD))

@@ -10,6 +10,7 @@ struct draft {
 	struct record record; /* position and revision 0 */
 	int64_t moment;       /* of its timestamp, in nanoseconds */
 	bool timed;           /* it came with a timestamp */
+	bool identified;      /* it came with an eventId */
 	uint64_t line;        /* where it stands in the text, from 1 */
 };
 

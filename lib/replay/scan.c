@@ -5,10 +5,7 @@
 #include "base/error.h"
 #include "base/hash.h"
 
-enum {
-	HITS_MAX = 200000,      /* that are noted; then the older half is forgotten */
-	PROGRESS_EVENTS = 4096, /* between two calls of on_progress */
-};
+enum { HITS_MAX = 200000 }; /* that are noted; then the older half is forgotten */
 
 /* What a watched expression was for each state after its last event: a hash of its text, by the state's number. */
 struct seen {
@@ -199,8 +196,9 @@ static int go_on(struct scan *s, uint64_t low, uint64_t high, struct evs_error *
 		struct evs_error own;
 
 		hit = false;
-		if (++s->folded % PROGRESS_EVENTS == 0 && s->progress->on_progress != NULL)
+		if (s->progress->on_progress != NULL)
 			s->progress->on_progress(s->progress->context, s->folded);
+		s->folded++;
 		status = walk_next(s->walk, &own);
 		if (status == EVS_OK) {
 			status = look(s, &hit, err);

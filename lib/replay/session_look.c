@@ -237,10 +237,13 @@ static int find_change(struct session *s, struct walk *w, struct field *f, struc
 		}
 		if (status == EVS_OK)
 			status = field_text(f, s->store->names, &walk_state(w)->value, err);
-		if (status != EVS_OK || (f->text.size == value.size && memcmp(f->text.data, value.data, value.size) == 0))
+		if (status != EVS_OK || field_is(f, &value))
 			continue;
 		b->position = walk_record(w)->position;
-		if (!replace(&b->before, &value) || !replace(&b->after, &f->text) || !replace(&value, &f->text))
+		b->before.size = b->after.size = 0;
+		field_put(&b->before, &value);
+		field_put(&b->after, &f->text);
+		if (b->before.failed || b->after.failed || !replace(&value, &f->text))
 			status = error_nomem(err);
 	}
 	buf_free(&value);

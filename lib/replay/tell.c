@@ -5,10 +5,7 @@
 
 #include "base/error.h"
 
-enum {
-	LARGE = 65536,        /* bytes of lines that are written at once */
-	PROGRESS_EVENTS = 256 /* between two calls of on_progress */
-};
+enum { LARGE = 65536 }; /* bytes of lines that are written at once */
 
 /* ---- writing ---- */
 
@@ -61,9 +58,11 @@ int tell_failed(const struct replay *r, struct evs_error *err)
 
 int tell_next(struct replay *r, struct walk *w, struct evs_error *err)
 {
-	if (r->options->on_progress != NULL && ++r->events % PROGRESS_EVENTS == 0)
-		r->options->on_progress(r->options->context, r->events);
-	return walk_next(w, err);
+	int status = walk_next(w, err);
+
+	if (r->options->on_progress != NULL && status == EVS_OK)
+		r->options->on_progress(r->options->context, ++r->events);
+	return status;
 }
 
 int tell_walk(struct replay *r, struct source_limit limit, struct walk **w, struct evs_error *err)

@@ -6,6 +6,7 @@
 #include "replay/ask.h"
 #include "replay/start.h"
 #include "replay/states.h"
+#include "replay/stored.h"
 #include "store/store.h"
 
 struct walk {
@@ -67,6 +68,26 @@ static int make_only(struct walk *w, const char *type, struct evs_error *err)
 	return EVS_OK;
 }
 
+/* Leave out what happened anyway: events that the store has among those that count. */
+static int drop_stored(struct walk *w, struct evs_error *err)
+{
+	struct drafts *d = &w->with;
+	size_t kept = 0;
+
+	for (size_t i = 0; i < d->n; i++) {
+		int status = stored_find(w->store, &w->source_options, &d->list[i], err);
+
+		if (status == EVS_CONFLICT)
+			return error_prefix(err, "the added event of line %llu: ", (unsigned long long)d->list[i].line);
+		if (status == EVS_END)
+			d->list[kept++] = d->list[i];
+		else if (status != EVS_OK)
+			return status;
+	}
+	d->n = kept;
+	return EVS_OK;
+}
+
 /* Read the lines of events that are in no store; those of a walk through a stream are filled with it. */
 static int read_drafts(struct walk *w, struct evs_error *err)
 {
@@ -81,6 +102,8 @@ static int read_drafts(struct walk *w, struct evs_error *err)
 		rules.fill[NAME_AGGREGATE_TYPE] = span_text(w->type);
 	}
 	status = drafts_parse(&w->with, w->store->names, &rules, o->with, o->with_size, err);
+	if (status == EVS_OK)
+		status = drop_stored(w, err);
 	drafts_sort(&w->with);
 	return status;
 }
@@ -103,6 +126,15 @@ static bool use_saved(struct walk *w, const struct walk_begin *begin)
 	return good;
 }
 
+/* Begin with the state that was given. */
+static int begin_saved(struct walk *w, struct evs_error *err)
+{
+	const struct walk_begin *begin = w->options->begin;
+
+	w->source_options.after = begin->position;
+	return use_saved(w, begin) ? EVS_OK : error_nomem(err);
+}
+
 /* Begin with the state that a snapshot holds. */
 static int use_snapshot(struct walk *w, const struct snapshot_place *place, const struct buf *state, struct evs_error *err)
 {
@@ -114,28 +146,27 @@ static int use_snapshot(struct walk *w, const struct snapshot_place *place, cons
 	                 (unsigned long long)place->position);
 }
 
+/* Learn the type of the stream that is walked, which may have to be looked up: added events are given it, snapshots are found by it. */
+static int learn_type(struct walk *w, struct evs_error *err)
+{
+	const char *type;
+	int status;
+
+	if (!w->by_stream || w->only == NULL || w->type != NULL)
+		return EVS_OK;
+	status = source_open(w->store, &w->source_options, &w->source, err);
+	type = status == EVS_OK ? source_stream_type(w->source) : NULL;
+	return type == NULL || set_type(w, (struct span){type, strlen(type)}) ? status : error_nomem(err);
+}
+
 /* Begin to read, behind what a snapshot holds where there is one. */
 static int open_source(struct walk *w, struct evs_error *err)
 {
-	const struct walk_begin *begin = w->options->begin;
 	struct snapshot_place place;
 	struct buf state = {0};
 	int status = EVS_OK;
-	const char *type;
 
-	if (begin != NULL) {
-		if (!use_saved(w, begin))
-			return error_nomem(err);
-		w->source_options.after = begin->position;
-	}
-	/* The stream's type is a part of the snapshot's key: it may have to be looked up first. */
-	if (w->by_stream && w->type == NULL) {
-		status = source_open(w->store, &w->source_options, &w->source, err);
-		type = status == EVS_OK ? source_stream_type(w->source) : NULL;
-		if (type != NULL && w->only != NULL && !set_type(w, (struct span){type, strlen(type)}))
-			status = error_nomem(err);
-	}
-	if (status == EVS_OK && begin == NULL && start_may(w->options)) {
+	if (w->options->begin == NULL && start_may(w->options)) {
 		status = start_find(w->store, w->options, w->only->shown.type, &w->with, &place, &w->source_options.after, &state,
 		                    err);
 		if (status == EVS_OK) {
@@ -180,6 +211,10 @@ int walk_open(struct evs_store *store, const struct walk_options *options, struc
 	                                            .positions = options->positions, .n_positions = options->n_positions,
 	                                            .one_stream = w->by_stream && options->key != NULL};
 	status = make_only(w, selector.aggregate_type, err);
+	if (status == EVS_OK && options->begin != NULL)
+		status = begin_saved(w, err);
+	if (status == EVS_OK)
+		status = learn_type(w, err);
 	if (status == EVS_OK)
 		status = read_drafts(w, err);
 	if (status == EVS_OK)

@@ -59,13 +59,13 @@ struct walk;
  * With a key, a fold by stream reads the events of that stream alone, and each of them counts for the state. Any
  * other state has the events for which the fold names it; and those of its stream from the first of them on. Lines
  * of `with` are checked as append does, and lacking an aggregateId take the stream that is walked; source_open says
- * where they stand.
+ * where they stand. Those that are in the store, among the events that count, are left out.
  *
  *   options  borrowed until walk_close, the selector until return
  *   out      owned by the caller (walk_close)
  *
  * EVS_OK; EVS_USAGE, EVS_AMBIGUOUS (a stream without a type fits several), EVS_BAD_EVENT (in `with`: "line 3: ..."),
- * EVS_IO, EVS_NOMEM, EVS_CORRUPT.
+ * EVS_CONFLICT (in `with`: an eventId that stands for another event), EVS_IO, EVS_NOMEM, EVS_CORRUPT.
  */
 int walk_open(struct evs_store *store, const struct walk_options *options, struct walk **out, struct evs_error *err);
 void walk_close(struct walk *w); /* NULL is fine */

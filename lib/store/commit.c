@@ -419,11 +419,29 @@ static int refuse(struct commit *c, struct evs_error *err)
 	                                           "some of the events are in the store already and some are not; nothing was appended");
 }
 
+/* Refuse an event of the store that does not stand where this append would have put it. */
+static int refuse_place(struct commit *c, const struct chunk *chunk, const struct staged *s, uint64_t wanted, struct evs_error *err)
+{
+	bool by_revision = c->rules->expect != EVS_EXPECT_ANY;
+	char scratch[UUID_TEXT];
+	struct span span = {"", 0};
+	struct text id;
+
+	if (c->unmet)
+		return refuse(c, err);
+	if (event_id_of(chunk->packed.data + s->at, s->size, &id))
+		span = view_span(&id, c->store->names, scratch);
+	return error_set(err, EVS_CONFLICT, 0, "eventId '%.*s' is in the store already, at %s %llu%s, not %llu; nothing was appended",
+	                 (int)span.size, span.text, by_revision ? "revision" : "position",
+	                 (unsigned long long)(by_revision ? s->revision : s->position), by_revision ? " of its stream" : "",
+	                 (unsigned long long)wanted);
+}
+
 /*
  * Under a condition the whole is either new, with the condition holding, or a retry: every event a duplicate that
  * stands where this append would have put it.
  */
-static int check_whole(struct commit *c, const struct staged *s, uint32_t entry, struct evs_error *err)
+static int check_whole(struct commit *c, const struct chunk *chunk, const struct staged *s, uint32_t entry, struct evs_error *err)
 {
 	bool expects = c->rules->expect != EVS_EXPECT_ANY;
 	uint64_t place;
@@ -450,7 +468,7 @@ static int check_whole(struct commit *c, const struct staged *s, uint32_t entry,
 	if (c->repeated > 0 && place < c->next_repeat && place >= c->next_repeat - c->repeated)
 		return EVS_OK;
 	if (place != c->next_repeat || s->position <= c->rules->after)
-		return refuse(c, err);
+		return refuse_place(c, chunk, s, s->position <= c->rules->after ? c->rules->after + 1 : c->next_repeat, err);
 	c->next_repeat++;
 	c->repeated++;
 	return EVS_OK;
@@ -531,7 +549,7 @@ static int take_line(struct commit *c, struct chunk *chunk, size_t i, struct evs
 	if (status == EVS_OK)
 		status = stream_of(c, s, c->aggregates[i], &entry, &why);
 	if (status == EVS_OK) {
-		status = check_whole(c, s, entry, &why);
+		status = check_whole(c, chunk, s, entry, &why);
 		about_line = status != EVS_CONFLICT;
 	}
 	if (status == EVS_OK && s->duplicate) {

@@ -207,12 +207,9 @@ struct types {
 	struct span *seen;
 	size_t n, cap;
 	bool failed;
-	void (*each)(void *context, struct span type);
-	void *context;
-	struct evs_error *err;
 };
 
-/* Report a type once. */
+/* Note a type, once. */
 static void add_type(struct types *t, struct span type)
 {
 	char *copy = NULL;
@@ -227,7 +224,18 @@ static void add_type(struct types *t, struct span type)
 	if (copy != NULL)
 		memcpy(copy, type.text, type.size);
 	t->seen[t->n++] = (struct span){copy, type.size};
-	t->each(t->context, t->seen[t->n - 1]);
+}
+
+/* For qsort: none, then by their bytes. */
+static int by_type(const void *a, const void *b)
+{
+	const struct span *x = a, *y = b;
+	int order;
+
+	if (x->text == NULL || y->text == NULL)
+		return (x->text != NULL) - (y->text != NULL);
+	order = memcmp(x->text, y->text, x->size < y->size ? x->size : y->size);
+	return order != 0 ? order : (x->size > y->size) - (x->size < y->size);
 }
 
 static void type_in_run(void *context, const struct run_stream *s)
@@ -259,7 +267,7 @@ static int types_in_tail(struct types *t, struct evs_error *err)
 int index_streams(const struct index *x, const struct text *id, uint64_t aggregate, void (*each)(void *context, struct span type),
                   void *context, struct evs_error *err)
 {
-	struct types t = {.x = x, .id = id, .each = each, .context = context, .err = err};
+	struct types t = {.x = x, .id = id};
 	uint64_t mixed = run_mix(aggregate);
 	int status = types_in_tail(&t, err);
 
@@ -269,8 +277,13 @@ int index_streams(const struct index *x, const struct text *id, uint64_t aggrega
 	}
 	if (status == EVS_OK && t.failed)
 		status = error_nomem(err);
-	for (size_t i = 0; i < t.n; i++)
+	if (t.n > 1)
+		qsort(t.seen, t.n, sizeof *t.seen, by_type);
+	for (size_t i = 0; i < t.n; i++) {
+		if (status == EVS_OK)
+			each(context, t.seen[i]);
 		free((void *)(uintptr_t)t.seen[i].text);
+	}
 	free(t.seen);
 	return status;
 }

@@ -54,7 +54,7 @@ int index_revision(const struct index *x, const struct text *id, struct span typ
                    uint64_t *revision, struct evs_error *err);
 
 /*
- * The types under which an aggregateId is a stream: each is called once per type, newest first.
+ * The types under which an aggregateId is a stream: each is called once per type, that none is first, then by their bytes.
  * EVS_OK, EVS_CORRUPT, EVS_NOMEM, EVS_IO.
  */
 int index_streams(const struct index *x, const struct text *id, uint64_t aggregate, void (*each)(void *context, struct span type),
