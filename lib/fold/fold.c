@@ -378,9 +378,7 @@ static int hash_words(struct fold *f, const char *name, const char *text, size_t
 	     status = lex_next(&x, err)) {
 		/* Only behind a value does it matter whether white space stands before these. */
 		bool joined = after_value && !x.token.spaced && (lex_is(&x, ".") || lex_is(&x, "[") || lex_is(&x, "("));
-		contains = lex_is_name(&x, "in") && (x.token.spaced || !after_point); /* else it names a field */
-		after_value = !contains && (x.token.kind != TOKEN_MARK || lex_is(&x, ")") || lex_is(&x, "]") || lex_is(&x, "}"));
-		after_point = lex_is(&x, ".");
+		after_value = (x.token.kind != TOKEN_MARK && !lex_is_in(&x)) || lex_is(&x, ")") || lex_is(&x, "]") || lex_is(&x, "}");
 		if (lex_is(&x, ";"))
 			continue;
 		buf_byte(&words, joined ? 1 : 2);

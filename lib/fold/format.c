@@ -152,8 +152,7 @@ static int put_word(struct layout *l, struct evs_error *err)
 	/* A sign in front of its operand: no value before it, or set so that nothing else is meant (push list -1). */
 	l->unary = is_mark(t, "!") ||
 	           (is_mark(t, "-") && (!ends_value(&l->before) || (t->spaced && l->lex.p < l->lex.end && strchr(" \t\r\n", *l->lex.p) == NULL)));
-	/* It is a field where it is the name behind a point. */
-	l->contains = lex_is_name(&l->lex, "in") && (t->spaced || !is_mark(&l->before, "."));
+	l->contains = lex_is_in(&l->lex);
 	l->before = *t;
 	l->first = false;
 	return EVS_OK;

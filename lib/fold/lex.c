@@ -209,8 +209,10 @@ int lex_next(struct lex *x, struct evs_error *err)
 {
 	struct token *t = &x->token;
 	const char *stop = NULL;
+	bool point = lex_is(x, ".");
 
 	skip(x);
+	t->pointed = point && !t->spaced;
 	t->text = x->p;
 	t->size = 0;
 	if (x->p == x->end) {
@@ -266,6 +268,11 @@ bool lex_is(const struct lex *x, const char *mark)
 bool lex_is_name(const struct lex *x, const char *name)
 {
 	return x->token.kind == TOKEN_NAME && x->token.size == strlen(name) && memcmp(x->token.text, name, x->token.size) == 0;
+}
+
+bool lex_is_in(const struct lex *x)
+{
+	return lex_is_name(x, "in") && !x->token.pointed;
 }
 
 /* ---- strings ---- */

@@ -22,6 +22,7 @@ struct token {
 	const char *text;
 	size_t size;
 	bool spaced;  /* white space or the beginning stands before it */
+	bool pointed; /* a point does, at once */
 	unsigned newlines; /* line ends before it since the last token */
 };
 
@@ -43,6 +44,9 @@ int lex_next(struct lex *x, struct evs_error *err);
 /* Whether the token at hand is this mark, this name. */
 bool lex_is(const struct lex *x, const char *mark);
 bool lex_is_name(const struct lex *x, const char *name);
+
+/* Whether it is the operator `in`: behind a point that is a field. */
+bool lex_is_in(const struct lex *x);
 
 /* The line of a place in the text, from 1. */
 uint32_t lex_line(const struct lex *x, const char *at);

@@ -368,6 +368,8 @@ static void test_hash(void **context)
 	assert_true(hash_of(a) != hash_of("on \"a\" { x = 1; y = 1 }"));
 	assert_true(hash_of(a) != hash_of("on \"a\" { x = 1; y = .x }"));
 	assert_true(hash_of("on \"a\" { push x .y }") != hash_of("on \"a\" { x.y = 1; push x.y 1 }"));
+	assert_true(hash_of("on \"a\" { x = 1 in [1] }") == hash_of("on \"a\" { x = 1 in[1] }"));
+	assert_true(hash_of("on \"a\" { push x.in [1][0] }") != hash_of("on \"a\" { push x.in[1] [0] }"));
 	assert_true(hash_of("on \"a\" { push x [1] }") != hash_of("on \"a\" { push x[1] 1 }"));
 }
 
@@ -381,6 +383,7 @@ static const struct {
 	{"on \"a\" { push l -1; push l [1]; l[0]=sum( .x ,.y*.z ) ?? 1 }", "on \"a\" { push l -1; push l [1]; l[0] = sum(.x, .y * .z) ?? 1 }\n"},
 	{"on \"a\" { ;x = 1;;\n;y = 2; # c\n z = 3;; w = 4 };\n; index x", "on \"a\" { x = 1\n\ty = 2 # c\n\tz = 3; w = 4 }\nindex x\n"},
 	{"on \"a\" {if.x=1;in2=[1][0];if (.y) {x=.a in[1]}}", "on \"a\" { if.x = 1; in2 = [1][0]; if (.y) { x = .a in [1] } }\n"},
+	{"on \"a\" {x=.a in(.b);y=.in[0] in.c}", "on \"a\" { x = .a in (.b); y = .in[0] in .c }\n"},
 	{"on \"a\" { x = true?.a:.b\ny = .a\n+.b }", "on \"a\" { x = true ? .a : .b\n\ty = .a\n\t\t+ .b }\n"},
 };
 
