@@ -231,13 +231,11 @@ table() {
 		out_is ''
 		err_has "$message"
 	done <<-'END'
-		--from 0|option '--from' needs a number from 1, not '0'
-		--from x|option '--from' needs a number from 1, not 'x'
+		--from x|option '--from' needs a number from 0, not 'x'
 		--from -1|not '-1'
-		--to 0|option '--to' needs a number from 1
 		--to 1.5|not '1.5'
 		--after ''|option '--after' needs a number from 0, not ''
-		--from-revision 0|option '--from-revision' needs a number from 1
+		--from-revision -0|option '--from-revision' needs a number from 0
 		--limit ten|option '--limit' needs a number from 0, not 'ten'
 		-n -5|option '-n' needs a number from 0, not '-5'
 		--last 1e3|option '--last' needs a number

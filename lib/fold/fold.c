@@ -370,7 +370,7 @@ static int top_level(struct parse_fold *p, struct evs_error *err)
 static int hash_words(struct fold *f, const char *name, const char *text, size_t size, struct evs_error *err)
 {
 	struct buf words = {0};
-	bool after_value = false, after_point = false, contains;
+	bool after_value = false;
 	struct lex x;
 	int status;
 
