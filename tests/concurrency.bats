@@ -174,3 +174,28 @@ small_commits() {
 	wait $reader
 	is "$(cat cat.err)" ''
 }
+
+@test "who waits for the lock ends at the second request, a second after the first" {
+	local holder waiting begun
+	echo '{"eventType":"a"}' | quiet evs append a.evs
+	mkfifo in
+	"$EVS_BIN/evs" append a.evs --atomic <in 3>&- &
+	holder=$!
+	exec 7>in
+	# More than is held in memory: from there on it has the lock.
+	head -c 70000000 /dev/zero | tr '\0' x | fold -w 1000000 | sed 's/.*/{"eventType":"big","data":"&"}/' >&7
+	sleep 0.5
+	begun=$(date +%s%N)
+	echo '{"eventType":"b"}' | "$EVS_BIN/evs" append a.evs 3>&- 7>&- &
+	waiting=$!
+	sleep 0.3
+	kill -TERM $waiting
+	sleep 1.5
+	kill -0 $waiting || fail 'it did not wait'
+	kill -TERM $waiting
+	ends 143 $waiting
+	exec 7>&-
+	ends 0 $holder
+	is "$(evs cat a.evs --type b | wc -l)" 0
+	is "$(count a.evs)" 71
+}

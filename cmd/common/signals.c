@@ -10,14 +10,26 @@ volatile sig_atomic_t signals_interrupted;
 
 static const char *volatile doomed[SIGNALS_REMOVE_MAX];
 
+/* Leave at once, with nothing left behind. */
+static void leave(int number)
+{
+	for (unsigned i = 0; i < SIGNALS_REMOVE_MAX; i++)
+		if (doomed[i] != NULL)
+			unlink(doomed[i]);
+	_exit(128 + number);
+}
+
 /*
  * Raise the flag. A signal that comes between a look at the flag and a call that blocks would be slept through,
- * so an alarm interrupts every second until the process ends.
+ * so an alarm interrupts every second until the process ends. Who asks again a second later is not to wait any longer, as for a
+ * lock that another process holds.
  */
 static void raise_flag(int number)
 {
 	int saved = errno;
 
+	if (number != SIGALRM && signals_reminders > 0)
+		leave(number);
 	if (number != SIGALRM)
 		signals_caught = number;
 	else if (signals_caught != 0 && signals_reminders < 100)
@@ -32,15 +44,6 @@ static void interrupt(int number)
 	signals_interrupted = 1;
 	if (number != SIGINT)
 		raise_flag(number);
-}
-
-/* Leave at once, with nothing left behind. */
-static void leave(int number)
-{
-	for (unsigned i = 0; i < SIGNALS_REMOVE_MAX; i++)
-		if (doomed[i] != NULL)
-			unlink(doomed[i]);
-	_exit(128 + number);
 }
 
 /* Handle the signals that ask for an end, but not one that the caller (nohup, a shell's &) wants ignored. */
