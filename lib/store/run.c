@@ -12,13 +12,6 @@ uint64_t run_mix(uint64_t hash)
 	return hash_mix(hash >> (64 - RUN_HASH_BITS));
 }
 
-bool run_may_have(const struct run *r, uint64_t mixed)
-{
-	uint64_t bits = filter_bits(mixed);
-
-	return (get64(run_word(r, mixed)) & bits) == bits;
-}
-
 bool run_open(struct run *r, const uint8_t *bytes, size_t size)
 {
 	const uint8_t *p = bytes + HEAD_BYTES;

@@ -15,6 +15,7 @@
 #include <stdint.h>
 
 #include "base/buf.h"
+#include "base/bytes.h"
 #include "event/view.h"
 
 #define RUN_EVENTS_MAX (2u << 20)   /* merging stops here; relative positions fit 3 bytes */
@@ -86,8 +87,20 @@ static inline void run_prefetch(const struct run *r, uint64_t mixed)
 	__builtin_prefetch(run_word(r, mixed));
 }
 
+/* What a key sets in its word of the filter (a register-blocked Bloom filter: Putze, Sanders, Singler 2007). */
+static inline uint64_t run_filter_bits(uint64_t mixed)
+{
+	return UINT64_C(1) << (mixed & 63) | UINT64_C(1) << (mixed >> 6 & 63) | UINT64_C(1) << (mixed >> 12 & 63) |
+	       UINT64_C(1) << (mixed >> 18 & 63);
+}
+
 /* Whether the run may have an event or aggregate of this hash (run_mix of it). */
-bool run_may_have(const struct run *r, uint64_t mixed);
+static inline bool run_may_have(const struct run *r, uint64_t mixed)
+{
+	uint64_t bits = run_filter_bits(mixed);
+
+	return (get64(run_word(r, mixed)) & bits) == bits;
+}
 
 /* Candidates for an eventId: at most cap relative positions. Returns how many. */
 size_t run_find_event(const struct run *r, uint64_t hash, uint32_t *positions, size_t cap);

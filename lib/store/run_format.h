@@ -49,11 +49,4 @@ static inline uint32_t get_fragment(const uint8_t *p, unsigned width)
 	return width == 3 ? get24(p) : get32(p);
 }
 
-/* What a key sets in its word of the filter (a register-blocked Bloom filter: Putze, Sanders, Singler 2007). */
-static inline uint64_t filter_bits(uint64_t mixed)
-{
-	return UINT64_C(1) << (mixed & 63) | UINT64_C(1) << (mixed >> 6 & 63) | UINT64_C(1) << (mixed >> 12 & 63) |
-	       UINT64_C(1) << (mixed >> 18 & 63);
-}
-
 #endif

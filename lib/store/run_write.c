@@ -73,7 +73,7 @@ static void filter_add(struct run_writer *w, uint64_t hash)
 	uint64_t mixed = run_mix(hash);
 	uint8_t *word = w->filter.data + 8 * (size_t)(((unsigned __int128)mixed * w->n_words) >> 64);
 
-	put64(word, get64(word) | filter_bits(mixed));
+	put64(word, get64(word) | run_filter_bits(mixed));
 }
 
 bool run_writer_init(struct run_writer *w, size_t n_events, size_t n_terms, size_t n_streams)
