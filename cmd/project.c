@@ -146,6 +146,8 @@ static int prepare_run(void *context, const struct operands *given)
 		return message_usage("--timeout goes with --exec");
 	if (run->key != NULL && (!run->rebuild || run->follow))
 		return message_usage("--key goes with --rebuild, and excludes --follow");
+	if (args->selectors.has_to && selector->to == 0)
+		return message_usage("option '--to' needs a number from 1: up to position 0 there is nothing to project");
 	if (!selectors_finish(&args->selectors))
 		return STATUS_USAGE;
 	if (run->key != NULL) {

@@ -1451,3 +1451,11 @@ reference() {
 	quiet evs project a.evs run again --fold part.fold
 	is "$(evs project a.evs show again)" "$(evs project a.evs show part)"
 }
+
+@test "a projection of nothing is refused, for what it is" {
+	events 3 a | quiet evs append a.evs
+	echo 'on "a" { n += 1 }' >n.fold
+	ran 2 evs project a.evs run p --fold n.fold --to 0
+	err_is "evs-project: option '--to' needs a number from 1: up to position 0 there is nothing to project"
+	ran 0 evs project a.evs run p --fold n.fold --from 0 --to 2
+}

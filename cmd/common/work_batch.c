@@ -169,8 +169,6 @@ static int handle(struct batch *b, size_t from, size_t to, struct evs_error *err
 	status = run_with(b, from, to, n, err);
 	if (status != EVS_OK)
 		return status;
-	if (!work_succeeded(b->job, &b->handler, how, &failure) && work_is_unread(b->job))
-		return EVS_OK;
 	if (work_succeeded(b->job, &b->handler, how, &failure)) {
 		status = succeed(b, from, to, &why);
 		if (status != EVS_BAD_EVENT && status != EVS_CONFLICT) {
@@ -179,6 +177,8 @@ static int handle(struct batch *b, size_t from, size_t to, struct evs_error *err
 			return status;
 		}
 		failure = (struct evs_failure){.reason = why.message, .took_us = work_took_us(&b->handler), .hopeless = status == EVS_CONFLICT};
+	} else if (work_is_unread(b->job)) {
+		return EVS_OK;
 	}
 	if (n == 1)
 		return fail(b, only, &failure, err);

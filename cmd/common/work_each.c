@@ -63,10 +63,9 @@ static int finish(struct each *e, size_t at, struct evs_error *err)
 
 	handler_finish(h);
 	e->busy--;
-	if (!work_succeeded(e->job, h, how, &failure) && work_is_unread(e->job))
-		return evs_consume_return(e->job->consume, d->ticket, err);
 	if (!work_succeeded(e->job, h, how, &failure))
-		return evs_consume_fail(e->job->consume, d->ticket, &failure, err);
+		return work_is_unread(e->job) ? evs_consume_return(e->job->consume, d->ticket, err) :
+		                                evs_consume_fail(e->job->consume, d->ticket, &failure, err);
 	status = evs_consume_done(e->job->consume, d->ticket, work_took_us(h), (const char *)h->output.data, e->job->emit ? h->output.size : 0, &why);
 	if (status != EVS_BAD_EVENT) {
 		if (status != EVS_OK && err != NULL)
