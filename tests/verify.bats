@@ -90,6 +90,33 @@ frames() {
 	head -n "$(wc -l <out)" <(evs cat a.evs) | cmp - out || [ -z "$output" ]
 }
 
+@test "selectors that the index knows read no segment but those of their events" {
+	events 40000 >in
+	cat >last <<-'END'
+		{"eventType":"z","eventId":"e","aggregateType":"T","aggregateId":"s"}
+		{"eventType":"y","eventId":"f","aggregateId":"t","correlationId":"k","causationId":"c","tags":["g"]}
+	END
+	cat in last | quiet evs append a.evs
+	flipped $(($(frames | head -n 1) + 300))
+	ran 5 evs cat b.evs
+	[ "$(evs verify b.evs 2>verify.err | jq -s 'map(.position) | max')" -lt 39000 ] || fail 'the damage is not far from the end'
+	while IFS='|' read -r position selector; do
+		ran 0 evs cat b.evs --fields .position $selector
+		is "$output" "{\"position\":$position}"
+	done <<-'END'
+		40001|--stream s
+		40001|--stream s --aggregate-type T
+		40002|--stream t
+		40002|--stream t --last 1
+		40001|--type z
+		40002|--type y*
+		40002|--tag g
+		40002|--correlation k
+		40002|--causation c
+		40002|--event f
+	END
+}
+
 @test "a byte that is changed anywhere: never a crash, never a hang, never silence about events that are wrong" {
 	{ events 6000 a s; events 6000 b t; } >in
 	quiet evs append a.evs in

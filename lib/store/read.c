@@ -77,7 +77,6 @@ struct type_list {
 	struct buf text;
 	size_t n;
 	char *only;
-	bool has_type;
 	bool failed;
 };
 
@@ -93,7 +92,6 @@ static void note_type(void *context, struct span type)
 	else
 		buf_put(&t->text, type.text, type.size > 60 ? 60 : type.size);
 	free(t->only);
-	t->has_type = type.text != NULL;
 	t->only = strndup(type.text == NULL ? "" : type.text, type.size);
 	t->failed |= t->only == NULL;
 }
@@ -116,7 +114,7 @@ static int resolve_stream(struct evs_read *r, struct index *x, bool *none, struc
 		status = error_set(err, EVS_AMBIGUOUS, 0, "stream '%.100s' is there in several aggregate types: %.300s; add --aggregate-type (\"\" for none)",
 		                   s->stream, (const char *)types.text.data);
 	}
-	if (status == EVS_OK && types.n == 1 && types.has_type) {
+	if (status == EVS_OK && types.n == 1) {
 		s->aggregate_type = types.only;
 		types.only = NULL;
 	}
@@ -249,7 +247,9 @@ void evs_read_free(struct evs_read *r)
 
 const char *evs_read_stream_type(const struct evs_read *r)
 {
-	return r->select->stream != NULL ? r->select->aggregate_type : NULL;
+	const char *type = r->select->stream != NULL ? r->select->aggregate_type : NULL;
+
+	return type != NULL && type[0] != '\0' ? type : NULL;
 }
 
 uint64_t evs_read_position(const struct evs_read *r)
