@@ -21,9 +21,9 @@ bool buf_grow(struct buf *b, size_t more)
 
 	if (b->failed || __builtin_add_overflow(b->size, more, &need) || need > SIZE_MAX / 2)
 		return fail(b);
-	cap = b->cap < 64 ? 64 : b->cap;
-	while (cap < need)
-		cap += cap / 2 + 64;
+	cap = b->cap + b->cap / 2 + 64;
+	if (cap < need)
+		cap = need;
 	if (b->size == 0) { /* nothing that is worth a copy */
 		free(b->data);
 		b->data = NULL;

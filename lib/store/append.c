@@ -18,7 +18,7 @@
 
 enum {
 	WORKERS_MAX = 16,
-	CHUNKS_AHEAD = 48,      /* parsed or being parsed while a batch is committed */
+	CHUNKS_AHEAD = 20,      /* parsed or being parsed while a batch is committed; each takes memory, whose first touch costs more than waiting */
 	TEXTS_MAX = 24,         /* memory for text that is kept for the next */
 	STEADY_BYTES = 32 << 10, /* input that gave so much since its last pause is only taking a breath */
 	FIRST_READ = 32 << 10,

@@ -2,6 +2,8 @@
 
 #include <stdlib.h>
 
+enum { SAMPLE = 128 /* lines: by these what is behind them is judged */ };
+
 struct chunk *chunk_new(void)
 {
 	return calloc(1, sizeof(struct chunk));
@@ -82,7 +84,31 @@ static void find_terms(struct chunk *c, struct staged *s, const struct view *v)
 	s->n_terms = (uint32_t)(c->n_terms - s->terms_at);
 }
 
-static void parse_one(struct chunk *c, struct parser *parser, size_t at, size_t size, uint64_t line)
+/*
+ * Have room for what the text from `at` on makes, if it is like that before it. Growing step by step would leave as much memory
+ * unused as it fills, and memory that is touched for the first time costs more than most that is done with it.
+ */
+static void foresee(struct chunk *c, size_t at)
+{
+	size_t parts = (c->text.size - at) / at + 2; /* as long as what was parsed; and one, lest a little more make them grow again */
+	size_t n = c->n * parts, n_terms = c->n_terms * parts;
+	void *staged, *terms;
+
+	if (c->cap >= n / 2 || c->text.size > 2 * CHUNK_BYTES)
+		return; /* it had as many before; or a line is in it that is like no other */
+	if ((staged = realloc(c->staged, n * sizeof *c->staged)) != NULL) {
+		c->staged = staged;
+		c->cap = n;
+	}
+	if (c->terms_cap < n_terms && (terms = realloc(c->terms, n_terms * sizeof *c->terms)) != NULL) {
+		c->terms = terms;
+		c->terms_cap = n_terms;
+	}
+	buf_room(&c->packed, c->packed.size * parts);
+	buf_room(&c->uuids, c->uuids.size * parts);
+}
+
+static void parse_one(struct chunk *c, struct parser *parser, size_t at, size_t size, uint32_t line)
 {
 	struct evs_error err;
 	struct parsed info;
@@ -120,12 +146,14 @@ static bool is_blank(const uint8_t *text, size_t size)
 
 void chunk_parse(struct chunk *c, struct parser *parser)
 {
-	uint64_t line = 0;
+	uint32_t line = 0;
 
 	drop_staged(c);
 	for (size_t at = 0; at < c->text.size && !c->no_memory; line++) {
 		const uint8_t *start = c->text.data + at, *end = memchr(start, '\n', c->text.size - at);
 		size_t size = end == NULL ? c->text.size - at : (size_t)(end - start);
+		if (c->n == SAMPLE)
+			foresee(c, at);
 		if (!is_blank(start, size < 8 ? size : 8) || !is_blank(start, size))
 			parse_one(c, parser, at, size, line);
 		at += size + 1;

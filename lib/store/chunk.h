@@ -13,18 +13,17 @@
 struct staged {
 	uint32_t at, size;           /* its packed event in the chunk's `packed` */
 	uint32_t text_at, text_size; /* its line in the chunk's `text` */
-	uint64_t line;               /* its number in the chunk, from 0 */
 	struct text stream_id, stream_type; /* TEXT_NONE: in no stream, of no type. They borrow the chunk's `packed` */
 	struct terms terms;
 	uint32_t terms_at, n_terms;  /* its posting terms in the chunk's `terms` */
 	uint32_t uuids_at, n_uuids;  /* where its UUIDs are, in the chunk's `uuids` */
 	int64_t moment;
+	char *error;                 /* not NULL: the line is bad, and this is why (owned) */
+	uint32_t line;               /* its number in the chunk, from 0 */
 	bool id_made, time_made;
 	bool known;                  /* a run may have its eventId, of those that were asked (known.h) */
-	char *error;                 /* not NULL: the line is bad, and this is why (owned) */
-	/* Set when it is committed. */
+	bool duplicate;              /* set when it is committed, as what follows */
 	uint64_t position, revision;
-	bool duplicate;
 };
 
 struct chunk {

@@ -279,6 +279,7 @@ static int step(struct plan *p, struct piece *piece, struct evs_error *err)
 	piece->first = segment.first > p->low ? segment.first : p->low;
 	piece->last = segment.first + segment.count - 1 < p->high ? segment.first + segment.count - 1 : p->high;
 	if (!in_time(p->select, &segment)) {
+		kv_forget(p->store->kv, bytes);
 		consume(p, piece->first, piece->last);
 		return EVS_INTERRUPTED;
 	}

@@ -98,6 +98,7 @@ static int look_at_segments(struct survey *s)
 		}
 		s->out->segments++;
 		add_times(s->out, g.min_moment, g.max_moment, g.min_recorded, g.max_recorded);
+		kv_forget(s->store->kv, value);
 	}
 	kv_cursor_close(c);
 	return status == EVS_END ? EVS_OK : status;

@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <unistd.h>
 
 #include "base/bytes.h"
@@ -26,7 +27,7 @@ enum {
 	PAGE_BRANCH = 1, PAGE_LEAF = 2, PAGE_OVERFLOW = 4, PAGE_META = 8,
 };
 enum { NODE_FLAGS_AT = 4, NODE_KEY_SIZE_AT = 6, NODE_HEAD = 8, NODE_BIG = 1, NODE_TABLE = 2 };
-enum { PAGE_SIZE_MAX = 65536, LEAST_PAGE = 2 };
+enum { PAGE_SIZE_MAX = 65536, LEAST_PAGE = 2, FORGET_PAGES = 8192 };
 
 /* ---- what the file says of itself ---- */
 
@@ -515,10 +516,21 @@ static void report(struct tree_walk *w, uint64_t page, const char *why)
 	w->fault(w->context, &fault);
 }
 
+/* Let go of the memory that pages take which were looked at: of a large file they are more than there is. */
+static void forget(struct tree_walk *w, uint64_t n)
+{
+	w->unforgotten += n;
+	if (w->file->bytes == NULL || w->unforgotten < FORGET_PAGES)
+		return;
+	w->unforgotten = 0;
+	madvise((void *)(uintptr_t)w->file->bytes, w->file->pages * w->file->page_size, MADV_DONTNEED);
+}
+
 /* Take pages for one use; false when one of them has another. */
 static bool claim(struct tree_walk *w, uint64_t page, uint64_t n)
 {
 	w->pages += n;
+	forget(w, n);
 	for (uint64_t i = page; i < page + n; i++) {
 		if ((w->seen[i / 8] >> (i % 8) & 1) != 0) {
 			report(w, i, "it is in two places at once");

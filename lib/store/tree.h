@@ -38,7 +38,7 @@ struct tree_meta {
 
 /* The file, or as much of it as a snapshot has. It belongs to one thread, as its transaction does. */
 struct tree_file {
-	const uint8_t *bytes; /* where it is in memory; NULL: pages are read from fd into `copies`, for one short walk by one thread */
+	const uint8_t *bytes; /* where the file is mapped; NULL: pages are read from fd into `copies`, for one short walk by one thread */
 	int fd;
 	struct tree_copies *copies;
 	uint64_t pages; /* that can be read */
@@ -106,6 +106,7 @@ struct tree_walk {
 	void (*leaf)(void *context, const uint8_t *page); /* may be NULL: called for every sound one */
 	void *context;
 	uint64_t faults, pages, entries; /* that were met */
+	uint64_t unforgotten;            /* pages that were met and may be in memory */
 };
 
 /* Walk a whole tree; of what is damaged the rest is looked at. */
