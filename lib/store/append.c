@@ -18,8 +18,8 @@
 
 enum {
 	WORKERS_MAX = 16,
-	CHUNKS_AHEAD = 20,      /* parsed or being parsed while a batch is committed; each takes memory, whose first touch costs more than waiting */
-	TEXTS_MAX = 24,         /* memory for text that is kept for the next */
+	CHUNKS_AHEAD = 32,      /* parsed or being parsed while a batch is committed */
+	TEXTS_MAX = CHUNKS_AHEAD, /* memory for text that is kept for the next: what is touched for the first time costs more */
 	STEADY_BYTES = 32 << 10, /* input that gave so much since its last pause is only taking a breath */
 	FIRST_READ = 32 << 10,
 	BREATH_MS = 1,
@@ -237,10 +237,11 @@ static void renew_known(struct evs_append *a)
 static void start_pool(struct evs_append *a)
 {
 	void *workers[WORKERS_MAX];
-	unsigned n = pool_cores();
+	unsigned n;
 
 	if (a->pool != NULL || a->n_workers > 0)
 		return;
+	n = pool_cores();
 	for (; a->n_workers < n; a->n_workers++) {
 		struct worker *w = &a->workers[a->n_workers];
 		w->append = a;
