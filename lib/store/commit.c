@@ -714,7 +714,7 @@ int commit_end(struct commit *c, bool last, struct evs_error *err)
 	forget_batch(c);
 	spare_chunks(c);
 	while (status == EVS_OK && sealed && merged)
-		status = seal_merge_runs(c->store, &merged, err);
+		status = seal_merge_runs(&c->seal, &merged, err);
 	if (sealed)
 		kv_trim(c->store->kv, MAPPED_BYTES);
 	return status;

@@ -45,18 +45,6 @@ struct run_input {
 	size_t n_events, n_terms, n_streams;
 };
 
-struct run_build;
-
-/* Begin to build a run; in's arrays are borrowed until run_build_finish. NULL when memory ran out. */
-struct run_build *run_build_new(const struct run_input *in);
-
-/* Sort and encode the events, and the terms: two threads may do so at the same time. */
-void run_build_events(struct run_build *b);
-void run_build_terms(struct run_build *b);
-
-/* After both: put the run behind out. False when memory ran out. b is freed in any case. */
-bool run_build_finish(struct run_build *b, struct buf *out);
-
 /* A run looked at. Borrows its bytes. */
 struct run {
 	const uint8_t *bytes;
@@ -119,12 +107,6 @@ uint32_t run_term_count(const struct run *r, uint64_t hash);
 /* Write a term's relative positions, ascending; at most cap. Returns how many; SIZE_MAX when the run is damaged. */
 size_t run_term(const struct run *r, uint64_t hash, uint32_t *positions, size_t cap);
 
-/*
- * Merge n runs of adjacent positions, oldest first, behind out. seed is the store's (terms).
- * EVS_OK, EVS_CORRUPT, EVS_NOMEM.
- */
-int run_merge(const struct run *runs, size_t n, uint64_t seed, struct buf *out);
-
 /* Everything a run holds, for checking it. Entries carry the kept bits of their hash alone. EVS_OK, EVS_CORRUPT, EVS_NOMEM. */
 struct run_dump {
 	struct run_entry *events, *terms;
@@ -143,5 +125,25 @@ void run_dump_free(struct run_dump *d);
 /* The bits of a hash that a run keeps. */
 #define RUN_HASH_BITS 40
 #define RUN_HASH_KEPT(hash) ((hash) & ~((UINT64_C(1) << (64 - RUN_HASH_BITS)) - 1))
+
+/* ---- building ---- */
+
+struct run_build;
+
+/* Begin to build a run of what is new; in's arrays are borrowed until run_build_finish. NULL when memory ran out. */
+struct run_build *run_build_new(const struct run_input *in);
+
+/* Begin to merge n runs of adjacent positions, oldest first, borrowed likewise. seed is the store's (terms). NULL when memory ran out. */
+struct run_build *run_build_merged(const struct run *runs, size_t n, uint64_t seed);
+
+/* Sort and encode the events with the streams, and the terms: two threads may do so at the same time. */
+void run_build_events(struct run_build *b);
+void run_build_terms(struct run_build *b);
+
+/* After both: put the run behind out. EVS_OK, EVS_NOMEM, EVS_CORRUPT: a run that is merged is damaged. b is freed in any case. */
+int run_build_finish(struct run_build *b, struct buf *out);
+
+/* Both halves and the end of it, of a build that may be NULL: EVS_NOMEM then. */
+int run_build_whole(struct run_build *b, struct buf *out);
 
 #endif

@@ -6,23 +6,21 @@
 #include "store/run_format.h"
 #include "store/run_write.h"
 
-enum part { PART_EVENTS, PART_TERMS, PART_STREAMS };
-
-static unsigned part_bits(const struct run *r, enum part part)
+static unsigned part_bits(const struct run *r, enum run_part part)
 {
-	return part == PART_EVENTS ? r->event_bits : part == PART_TERMS ? r->term_bits : r->stream_bits;
+	return part == RUN_PART_EVENTS ? r->event_bits : part == RUN_PART_TERMS ? r->term_bits : r->stream_bits;
 }
 
 /* Gather what run r has under a prefix that is no longer than its buckets' bits. */
-static int gather(const struct run *r, enum part part, uint64_t prefix, unsigned prefix_bits, uint32_t shift, struct run_dump *d)
+static int gather(const struct run *r, enum run_part part, uint64_t prefix, unsigned prefix_bits, uint32_t shift, struct run_dump *d)
 {
 	unsigned more = part_bits(r, part) - prefix_bits;
 	int status = EVS_OK;
 
 	for (uint64_t b = prefix << more; b < (prefix + 1) << more && status == EVS_OK; b++) {
-		if (part == PART_EVENTS)
+		if (part == RUN_PART_EVENTS)
 			status = run_dump_events(r, b, shift, d);
-		else if (part == PART_TERMS)
+		else if (part == RUN_PART_TERMS)
 			status = run_dump_terms(r, b, shift, d);
 		else
 			status = run_dump_streams(r, b, d);
@@ -54,8 +52,8 @@ static void newest_streams(struct run_dump *d, uint64_t seed)
 	d->n_streams = n;
 }
 
-/* Merge one part, prefix by prefix. */
-static int merge_part(const struct run *runs, size_t n, enum part part, uint64_t seed, struct run_writer *w)
+/* Prefix by prefix. */
+int run_merge_part(const struct run *runs, size_t n, enum run_part part, uint64_t seed, struct run_writer *w)
 {
 	struct run_dump d = {0};
 	struct run_entry *scratch = NULL;
@@ -80,10 +78,10 @@ static int merge_part(const struct run *runs, size_t n, enum part part, uint64_t
 		}
 		if (status != EVS_OK)
 			break;
-		if (part == PART_EVENTS) {
+		if (part == RUN_PART_EVENTS) {
 			run_sort(d.events, d.n_events, scratch);
 			run_put_events(w, d.events, d.n_events);
-		} else if (part == PART_TERMS) {
+		} else if (part == RUN_PART_TERMS) {
 			run_sort(d.terms, d.n_terms, scratch);
 			run_put_terms(w, d.terms, d.n_terms);
 		} else {
@@ -96,24 +94,18 @@ static int merge_part(const struct run *runs, size_t n, enum part part, uint64_t
 	return status;
 }
 
-int run_merge(const struct run *runs, size_t n, uint64_t seed, struct buf *out)
+struct run_sizes run_merge_sizes(const struct run *runs, size_t n)
 {
-	size_t n_events = 0, n_terms = 0, n_streams = 0;
-	const struct run *last = &runs[n - 1];
-	struct run_writer w = {0};
-	int status = EVS_OK;
+	struct run_sizes all = {0};
 
 	for (size_t i = 0; i < n; i++) {
-		n_events += runs[i].n_events;
-		n_terms += runs[i].n_terms;
-		n_streams += runs[i].n_streams;
+		const struct run *r = &runs[i];
+		all.n_events += r->n_events;
+		all.n_terms += r->n_terms;
+		all.n_streams += r->n_streams;
+		all.event_bytes += (size_t)(r->streams - r->events);
+		all.stream_bytes += (size_t)(r->terms - r->streams);
+		all.term_bytes += (size_t)(r->end - r->terms);
 	}
-	if (!run_writer_init(&w, n_events, n_terms, n_streams))
-		status = EVS_NOMEM;
-	for (enum part part = PART_EVENTS; part <= PART_STREAMS && status == EVS_OK; part++)
-		status = merge_part(runs, n, part, seed, &w);
-	if (status == EVS_OK && !run_writer_finish(&w, runs[0].first, (uint32_t)(last->first + last->count - runs[0].first), out))
-		status = EVS_NOMEM;
-	run_writer_free(&w);
-	return status;
+	return all;
 }

@@ -53,10 +53,10 @@ static unsigned bits_for(size_t n)
 	return bits;
 }
 
-static bool section_init(struct run_section *s, size_t n)
+static bool section_init(struct run_section *s, size_t n, size_t bytes)
 {
 	s->bits = bits_for(n);
-	return buf_room(&s->at, ((size_t)4 << s->bits) + 4);
+	return buf_room(&s->at, ((size_t)4 << s->bits) + 4) && buf_room(&s->body, bytes);
 }
 
 /* Begin buckets up to and including b. */
@@ -76,12 +76,13 @@ static void filter_add(struct run_writer *w, uint64_t hash)
 	put64(word, get64(word) | run_filter_bits(mixed));
 }
 
-bool run_writer_init(struct run_writer *w, size_t n_events, size_t n_terms, size_t n_streams)
+bool run_writer_init(struct run_writer *w, const struct run_sizes *most)
 {
-	size_t keys = n_events + n_streams, words = (keys * (keys < FILTER_LARGE ? FILTER_BITS : FILTER_BITS_LARGE) + 63) / 64 + 1;
+	size_t keys = most->n_events + most->n_streams;
+	size_t words = (keys * (keys < FILTER_LARGE ? FILTER_BITS : FILTER_BITS_LARGE) + 63) / 64 + 1;
 
-	if (!section_init(&w->events, n_events) || !section_init(&w->terms, n_terms) || !section_init(&w->streams, n_streams * 4) ||
-	    !buf_room(&w->filter, words * 8))
+	if (!section_init(&w->events, most->n_events, most->event_bytes) || !section_init(&w->terms, most->n_terms, most->term_bytes) ||
+	    !section_init(&w->streams, most->n_streams * 4, most->stream_bytes) || !buf_room(&w->filter, words * 8))
 		return false;
 	w->n_words = (uint32_t)words;
 	memset(w->filter.data, 0, words * 8);
@@ -274,94 +275,3 @@ bool run_writer_finish(struct run_writer *w, uint64_t first, uint32_t count, str
 	put64(out->data + start + AT_CHECKSUM, hash64(out->data + start, out->size - start, 0));
 	return true;
 }
-
-/* Sort entries by hash, those of equal hash by position: first into heaps by their highest bits, then each heap. */
-static bool sort_entries(struct run_entry *e, size_t n)
-{
-	unsigned bits = 1;
-	uint32_t *start;
-	struct run_entry *to;
-
-	if (n == 0)
-		return true;
-	for (size_t i = 0; i < n; i++)
-		e[i].hash = RUN_HASH_KEPT(e[i].hash);
-	while (bits < 16 && n >> bits > 24)
-		bits++;
-	start = calloc((UINT64_C(1) << bits) + 1, sizeof *start);
-	to = malloc((n + 1) * sizeof *to);
-	if (start == NULL || to == NULL) {
-		free(start);
-		free(to);
-		return false;
-	}
-	for (size_t i = 0; i < n; i++)
-		start[(e[i].hash >> (64 - bits)) + 1]++;
-	for (size_t b = 0; b < UINT64_C(1) << bits; b++)
-		start[b + 1] += start[b];
-	for (size_t i = 0; i < n; i++) {
-		to[start[e[i].hash >> (64 - bits)]] = e[i];
-		start[e[i].hash >> (64 - bits)]++;
-	}
-	/* start[b] is now the end of heap b; e serves as scratch. */
-	for (size_t b = 0, from = 0; b < UINT64_C(1) << bits; b++) {
-		run_sort(to + from, start[b] - from, e);
-		from = start[b];
-	}
-	memcpy(e, to, n * sizeof *e);
-	free(start);
-	free(to);
-	return true;
-}
-
-/* ---- what is new ---- */
-
-struct run_build {
-	struct run_input in;
-	struct run_writer w;
-	bool events_ok, terms_ok;
-};
-
-struct run_build *run_build_new(const struct run_input *in)
-{
-	struct run_build *b = calloc(1, sizeof *b);
-
-	if (b == NULL)
-		return NULL;
-	b->in = *in;
-	if (!run_writer_init(&b->w, in->n_events, in->n_terms, in->n_streams)) {
-		run_writer_free(&b->w);
-		free(b);
-		return NULL;
-	}
-	return b;
-}
-
-void run_build_events(struct run_build *b)
-{
-	b->events_ok = sort_entries(b->in.events, b->in.n_events);
-	if (b->events_ok)
-		run_put_events(&b->w, b->in.events, b->in.n_events);
-}
-
-void run_build_terms(struct run_build *b)
-{
-	b->terms_ok = sort_entries(b->in.terms, b->in.n_terms);
-	if (b->terms_ok)
-		run_put_terms(&b->w, b->in.terms, b->in.n_terms);
-}
-
-bool run_build_finish(struct run_build *b, struct buf *out)
-{
-	bool ok = b->events_ok && b->terms_ok;
-
-	if (ok) {
-		run_sort_streams(b->in.streams, b->in.n_streams);
-		run_put_streams(&b->w, b->in.streams, b->in.n_streams);
-		ok = run_writer_finish(&b->w, b->in.first, b->in.count, out);
-	}
-	run_writer_free(&b->w);
-	free(b);
-	return ok;
-}
-

@@ -1,4 +1,4 @@
-/* Writing a run, part by part: from what is new (run_build) or from older runs (run_merge). */
+/* Writing a run, part by part: run_build.c from what is new, run_merge.c from older runs. */
 #ifndef EVS_STORE_RUN_WRITE_H
 #define EVS_STORE_RUN_WRITE_H
 
@@ -25,8 +25,14 @@ struct run_writer {
 	struct buf singles, heads;
 };
 
-/* Begin a run of so many entries at most. False: memory ran out. */
-bool run_writer_init(struct run_writer *w, size_t n_events, size_t n_terms, size_t n_streams);
+/* How much a run will have: entries at most, and about how many bytes of them (0: not known). */
+struct run_sizes {
+	size_t n_events, n_terms, n_streams;
+	size_t event_bytes, term_bytes, stream_bytes;
+};
+
+/* Begin a run. False: memory ran out. */
+bool run_writer_init(struct run_writer *w, const struct run_sizes *most);
 void run_writer_free(struct run_writer *w);
 
 /* Sort entries by hash; equal ones keep their order. scratch has room for n. */
@@ -40,5 +46,15 @@ void run_put_streams(struct run_writer *w, const struct run_stream *streams, siz
 
 /* Put the parts together behind out. False: memory ran out, or it is too large. */
 bool run_writer_finish(struct run_writer *w, uint64_t first, uint32_t count, struct buf *out);
+
+/* ---- run_merge.c ---- */
+
+enum run_part { RUN_PART_EVENTS, RUN_PART_TERMS, RUN_PART_STREAMS };
+
+/* Put one part of all these runs, oldest first. EVS_OK, EVS_CORRUPT, EVS_NOMEM. */
+int run_merge_part(const struct run *runs, size_t n, enum run_part part, uint64_t seed, struct run_writer *w);
+
+/* How much the merged run has. */
+struct run_sizes run_merge_sizes(const struct run *runs, size_t n);
 
 #endif

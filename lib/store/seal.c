@@ -412,43 +412,33 @@ static bool run_input(struct seal *s, const struct streams *streams, struct run_
 	return true;
 }
 
-/* Build the run of what was sealed, behind out. */
-static bool build_run(struct seal *s, struct streams *streams, struct buf *out)
+/* Build a run, behind out, its halves on two threads where there are any. EVS_OK, EVS_NOMEM, EVS_CORRUPT. */
+static int build_run(struct pool *pool, struct run_build *build, struct buf *out)
 {
-	struct half halves[2] = {{.task = {.run = terms_half}}, {.task = {.run = events_half}}};
-	struct run_build *build;
-	struct run_input in;
-	bool ok = false;
+	struct half halves[2] = {{.task = {.run = terms_half}, .build = build}, {.task = {.run = events_half}, .build = build}};
 
-	if (!run_input(s, streams, &in))
-		return false;
-	build = run_build_new(&in);
-	if (build != NULL) {
-		for (int i = 0; i < 2; i++) {
-			halves[i].build = build;
-			if (s->pool != NULL)
-				pool_submit(s->pool, 0, &halves[i].task);
-			else
-				halves[i].task.run(&halves[i].task, NULL);
-		}
-		for (int i = 0; i < 2 && s->pool != NULL; i++)
-			pool_take(s->pool, 0, true);
-		ok = run_build_finish(build, out);
-	}
-	free(in.streams);
-	return ok;
+	if (pool == NULL || build == NULL)
+		return run_build_whole(build, out);
+	for (int i = 0; i < 2; i++)
+		pool_submit(pool, 0, &halves[i].task);
+	for (int i = 0; i < 2; i++)
+		pool_take(pool, 0, true);
+	return run_build_finish(build, out);
 }
 
 /* The segments that are left, and the run of all of them. */
 static int put_sealed(struct seal *s, struct kv_txn *txn, struct streams *streams, struct evs_error *err)
 {
 	struct store_key key = store_key(s->run_first);
+	struct run_input in = {0};
 	struct buf run = {0};
 	int status = put_segments(s, txn, true, err);
 
+	if (status == EVS_OK && (!run_input(s, streams, &in) || build_run(s->pool, run_build_new(&in), &run) != EVS_OK))
+		status = error_nomem(err);
 	if (status == EVS_OK)
-		status = build_run(s, streams, &run) ? kv_append(txn, KV_RUN, key.bytes, sizeof key.bytes, run.data, run.size, err) :
-		                                       error_nomem(err);
+		status = kv_append(txn, KV_RUN, key.bytes, sizeof key.bytes, run.data, run.size, err);
+	free(in.streams);
 	buf_free(&run);
 	return status;
 }
@@ -490,15 +480,18 @@ static unsigned tier(uint32_t count)
 	return t;
 }
 
-/* Find runs to merge among the newest: from *begin, *n of them. */
+/*
+ * Find runs to merge among the newest: from *begin, *n of them. So many of them are of the largest tier that none is written
+ * again for a few small ones: with one that is large, every MERGE_WIDTH - 1 that are small would have it written anew.
+ */
 static bool find_mergeable(const struct index *x, size_t *begin, size_t *n)
 {
 	for (unsigned t = 0; t < TIERS; t++) {
-		size_t from = x->n_runs;
+		size_t from = x->n_runs, largest = 0;
 		uint64_t events = 0, entries = 0;
 		while (from > 0 && tier(x->runs[from - 1].count) <= t)
-			from--;
-		if (x->n_runs - from < MERGE_WIDTH)
+			largest += tier(x->runs[--from].count) == t;
+		if (x->n_runs - from < MERGE_WIDTH || largest < MERGE_LEAST)
 			continue;
 		*begin = from;
 		for (*n = 0; from + *n < x->n_runs; ++*n) {
@@ -514,7 +507,7 @@ static bool find_mergeable(const struct index *x, size_t *begin, size_t *n)
 	return false;
 }
 
-static int merge_in(struct evs_store *store, struct index *x, struct kv_txn *txn, bool *merged, struct evs_error *err)
+static int merge_in(const struct seal *s, struct index *x, struct kv_txn *txn, bool *merged, struct evs_error *err)
 {
 	struct buf out = {0};
 	struct store_key key;
@@ -524,8 +517,8 @@ static int merge_in(struct evs_store *store, struct index *x, struct kv_txn *txn
 	*merged = find_mergeable(x, &begin, &n);
 	if (!*merged)
 		return EVS_OK;
-	status = run_merge(x->runs + begin, n, store->seed, &out);
-	kv_trim(store->kv, 0); /* all of these runs were read */
+	status = build_run(s->pool, run_build_merged(x->runs + begin, n, s->store->seed), &out);
+	kv_trim(s->store->kv, 0); /* all of these runs were read */
 	if (status == EVS_NOMEM)
 		error_nomem(err);
 	else if (status == EVS_CORRUPT)
@@ -541,19 +534,19 @@ static int merge_in(struct evs_store *store, struct index *x, struct kv_txn *txn
 	return status;
 }
 
-int seal_merge_runs(struct evs_store *store, bool *merged, struct evs_error *err)
+int seal_merge_runs(const struct seal *s, bool *merged, struct evs_error *err)
 {
 	struct store_state state;
 	struct kv_txn *txn;
 	struct index x;
-	int status = store_begin(store, true, &txn, &state, err);
+	int status = store_begin(s->store, true, &txn, &state, err);
 
 	if (status != EVS_OK)
 		return status;
 	*merged = false;
-	status = index_open(&x, store, txn, &state, NULL, err);
+	status = index_open(&x, s->store, txn, &state, NULL, err);
 	if (status == EVS_OK) {
-		status = merge_in(store, &x, txn, merged, err);
+		status = merge_in(s, &x, txn, merged, err);
 		index_release(&x);
 	}
 	if (status == EVS_OK && *merged)

@@ -63,6 +63,6 @@ int seal_flush(struct seal *s, struct kv_txn *txn, struct store_state *state, st
                struct evs_error *err);
 
 /* Merge runs where they have multiplied, in transactions of its own. *merged: whether anything was. */
-int seal_merge_runs(struct evs_store *store, bool *merged, struct evs_error *err);
+int seal_merge_runs(const struct seal *s, bool *merged, struct evs_error *err);
 
 #endif

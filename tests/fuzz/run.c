@@ -34,12 +34,12 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 				MUST(positions[k] < r.count);
 			run_find_streams(&r, &id, hash, see, &seen);
 		}
-		if (run_dump(&r, &d) == EVS_OK && run_merge(&r, 1, 7, &out) == EVS_OK)
+		if (run_dump(&r, &d) == EVS_OK && run_build_whole(run_build_merged(&r, 1, 7), &out) == EVS_OK)
 			MUST(run_open(&again, out.data, out.size) && run_checksum_ok(&again));
 		two[0] = two[1] = r;
 		two[1].first += r.count;
 		out.size = 0;
-		if (2 * (uint64_t)r.count <= RUN_EVENTS_MAX && run_merge(two, 2, 7, &out) == EVS_OK)
+		if (2 * (uint64_t)r.count <= RUN_EVENTS_MAX && run_build_whole(run_build_merged(two, 2, 7), &out) == EVS_OK)
 			MUST(run_open(&again, out.data, out.size) && again.count == 2 * r.count && again.n_events == 2 * d.n_events);
 		run_dump_free(&d);
 	}

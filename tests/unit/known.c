@@ -18,16 +18,11 @@ static uint64_t event_hash(uint64_t n)
 static void build_run(uint64_t first, uint32_t count, struct buf *out)
 {
 	struct run_input in = {.first = first, .count = count, .n_events = count};
-	struct run_build *b;
 
 	in.events = malloc(count * sizeof *in.events);
 	for (uint32_t i = 0; i < count; i++)
 		in.events[i] = (struct run_entry){event_hash(first + i), i};
-	b = run_build_new(&in);
-	assert_non_null(b);
-	run_build_terms(b);
-	run_build_events(b);
-	assert_true(run_build_finish(b, out));
+	assert_int_equal(run_build_whole(run_build_new(&in), out), EVS_OK);
 	free(in.events);
 }
 

@@ -87,7 +87,6 @@ static void model_free(struct model *m)
 static void model_build(const struct model *m, struct buf *out)
 {
 	struct run_input in = {.first = m->first, .count = m->count, .n_events = m->n_events, .n_terms = m->n_terms, .n_streams = m->n_streams};
-	struct run_build *b;
 
 	in.events = malloc((m->n_events + 1) * sizeof *in.events);
 	in.terms = malloc((m->n_terms + 1) * sizeof *in.terms);
@@ -95,11 +94,7 @@ static void model_build(const struct model *m, struct buf *out)
 	memcpy(in.events, m->events, m->n_events * sizeof *in.events);
 	memcpy(in.terms, m->terms, m->n_terms * sizeof *in.terms);
 	memcpy(in.streams, m->streams, m->n_streams * sizeof *in.streams);
-	b = run_build_new(&in);
-	assert_non_null(b);
-	run_build_terms(b);
-	run_build_events(b);
-	assert_true(run_build_finish(b, out));
+	assert_int_equal(run_build_whole(run_build_new(&in), out), EVS_OK);
 	free(in.events);
 	free(in.terms);
 	free(in.streams);
@@ -273,7 +268,7 @@ static void merges(void **state)
 					all.streams[k] = parts[i].streams[k];
 			}
 		}
-		assert_int_equal(run_merge(runs, n, SEED, &out), EVS_OK);
+		assert_int_equal(run_build_whole(run_build_merged(runs, n, SEED), &out), EVS_OK);
 		assert_true(run_open(&r, out.data, out.size));
 		check_run(&r, &all, &seed);
 		check_dump(&r, &all);
@@ -308,7 +303,7 @@ static void use_all(const struct run *r, uint64_t *seed)
 		run_find_streams(r, &id, h, see, &f);
 	}
 	if (r->n_events <= r->size && r->n_streams <= r->size && r->n_terms <= r->size) /* counts_fit_the_bytes is about the rest */
-		run_merge(r, 1, SEED, &out);
+		run_build_whole(run_build_merged(r, 1, SEED), &out);
 	buf_free(&out);
 }
 
