@@ -266,3 +266,21 @@ table() {
 	positions '' c.evs --stream Order/9
 	positions '' c.evs --stream Order/7/8 --aggregate-type a
 }
+
+@test "an event that has a tag twice is found once, in the tail and in a segment" {
+	local n
+	for n in 10 40000; do
+		rm -f a.evs*
+		seq "$n" | sed 's/.*/{"eventType":"a","eventId":"&","tags":["u"]}/; 5~10s/"u"/"t","t"/' | quiet evs append a.evs
+		is "$(evs cat a.evs --tag t | wc -l)" $((n / 10))
+		is "$(evs cat a.evs --tag t --tag t --reverse | wc -l)" $((n / 10))
+		positions $((n - 5)) a.evs --tag t --last 1
+		ran 0 evs verify a.evs
+		rm -f b.evs*
+		seq "$n" | sed 's/.*/{"eventType":"a","eventId":"&","tags":["t","t"]}/' | quiet evs append b.evs
+		is "$(evs cat b.evs --tag t | wc -l)" "$n"
+		echo '{"eventType":"b"}' | ran 3 evs append b.evs --fail-if '[{"tags":["t"]}]' --after $((n - 1))
+		echo '{"eventType":"b"}' | ran 3 evs append b.evs --fail-if '[{"types":["a","c","a"],"tags":["t"]}]' --after $((n - 1))
+		echo '{"eventType":"b"}' | quiet evs append b.evs --fail-if '[{"tags":["t"]}]' --after "$n"
+	done
+}

@@ -258,6 +258,8 @@ static bool collect(void *context, uint32_t position)
 {
 	struct collect *c = context;
 
+	if (c->n > 0 && c->positions[c->n - 1] == position)
+		return true; /* a tag may be there twice */
 	if (c->n == c->cap)
 		return false;
 	c->positions[c->n++] = position;

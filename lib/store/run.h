@@ -101,10 +101,10 @@ bool run_bucket_has(const struct run *r, const uint8_t *bucket, size_t size, uin
 bool run_find_streams(const struct run *r, const struct text *id, uint64_t aggregate,
                       void (*each)(void *context, const struct run_stream *s), void *context);
 
-/* How many positions a term has in the run. */
+/* How many positions a term has in the run; one that an event has twice counts twice. */
 uint32_t run_term_count(const struct run *r, uint64_t hash);
 
-/* Write a term's relative positions, ascending; at most cap. Returns how many; SIZE_MAX when the run is damaged. */
+/* Write a term's relative positions, ascending, each once; at most cap. Returns how many; SIZE_MAX when the run is damaged. */
 size_t run_term(const struct run *r, uint64_t hash, uint32_t *positions, size_t cap);
 
 /* Everything a run holds, for checking it. Entries carry the kept bits of their hash alone. EVS_OK, EVS_CORRUPT, EVS_NOMEM. */
