@@ -91,11 +91,13 @@ frames() {
 }
 
 @test "selectors that the index knows read no segment but those of their events" {
-	events 40000 >in
+	events 40000 | awk '{ sub(/}$/, ",\"tags\":[\"" (NR % 2 ? "odd" : "even") "\"]}"); print }' >in
 	cat >last <<-'END'
-		{"eventType":"z","eventId":"e","aggregateType":"T","aggregateId":"s"}
+		{"eventType":"z","eventId":"e","aggregateType":"T","aggregateId":"s","tags":["odd","even"]}
 		{"eventType":"y","eventId":"f","aggregateId":"t","correlationId":"k","causationId":"c","tags":["g"]}
 	END
+	# More names than are worth asking a small run for.
+	awk 'BEGIN { for (i = 1; i <= 100; i++) printf "{\"eventType\":\"w%d\",\"correlationId\":\"w\"}\n", i }' >>last
 	cat in last | quiet evs append a.evs
 	flipped $(($(frames | head -n 1) + 300))
 	ran 5 evs cat b.evs
@@ -114,7 +116,14 @@ frames() {
 		40002|--correlation k
 		40002|--causation c
 		40002|--event f
+		40001|--tag odd --tag even
+		40003|--type w* --limit 1
 	END
+	# Conditions of an append likewise, whatever they name first.
+	for item in '"types":["n"],"tags":["odd"]' '"types":["a"],"tags":["odd","n"]' '"types":["w1"],"tags":["odd"]'; do
+		quiet evs append b.evs --fail-if "[{$item}]" <<<'{"eventType":"x"}'
+	done
+	ran 3 evs append b.evs --fail-if '[{"types":["z"],"tags":["odd","even"]}]' <<<'{"eventType":"x"}'
 }
 
 @test "a byte that is changed anywhere: never a crash, never a hang, never silence about events that are wrong" {

@@ -23,6 +23,12 @@ static void release_index(struct plan *p)
 	p->index_open = false;
 }
 
+static void release_groups(struct plan *p)
+{
+	for (size_t i = 0; i < sizeof p->groups / sizeof p->groups[0]; i++)
+		term_group_release(&p->groups[i]);
+}
+
 void plan_release(struct plan *p)
 {
 	plan_pause(p);
@@ -31,6 +37,7 @@ void plan_release(struct plan *p)
 	free(p->positions);
 	p->txn = NULL;
 	p->positions = NULL;
+	release_groups(p);
 }
 
 /* Take a snapshot, and the index in it. */
@@ -61,7 +68,9 @@ int plan_range(struct plan *p, uint64_t low, uint64_t high, struct evs_error *er
 	p->low = low;
 	p->high = high;
 	p->run_first = 0;
-	p->n_groups = select_groups(p->select, p->groups, sizeof p->groups / sizeof p->groups[0]);
+	release_groups(p);
+	if (!select_groups(p->select, p->groups, sizeof p->groups / sizeof p->groups[0], &p->n_groups))
+		return error_nomem(err);
 	return status;
 }
 
@@ -91,74 +100,18 @@ bool plan_positions(struct plan *p, const uint64_t *positions, size_t n)
 
 /* ---- candidates of a run ---- */
 
-/* How many positions a group has in a run; UINT64_MAX: damaged. */
-static uint64_t group_count(const struct run *r, const struct select_group *g)
+static int load_candidates(struct plan *p, const struct run *r, struct evs_error *err)
 {
-	uint64_t n = 0;
-
-	for (size_t i = 0; i < g->n; i++) {
-		uint32_t one = run_term_count(r, g->hashes[i]);
-		if (one == UINT32_MAX)
-			return UINT64_MAX;
-		n += one;
-	}
-	return n;
-}
-
-/* Merge two ascending lists that lie one behind the other, dropping doubles. Returns the new length. */
-static size_t merge_lists(uint32_t *all, size_t first, size_t n, uint32_t *scratch)
-{
-	size_t i = 0, j = first, k = 0;
-
-	memcpy(scratch, all, n * sizeof *all);
-	while (i < first || j < n) {
-		uint32_t next = j == n || (i < first && scratch[i] <= scratch[j]) ? scratch[i++] : scratch[j++];
-		if (k == 0 || all[k - 1] != next)
-			all[k++] = next;
-	}
-	return k;
-}
-
-static int load_group(struct plan *p, const struct run *r, const struct select_group *g, size_t count, struct evs_error *err)
-{
-	uint32_t *scratch = NULL;
 	int status = EVS_OK;
 
 	free(p->positions);
-	p->n_positions = 0;
-	p->positions = malloc((count + 1) * sizeof *p->positions);
-	if (g->n > 1)
-		scratch = malloc((count + 1) * sizeof *scratch);
-	if (p->positions == NULL || (g->n > 1 && scratch == NULL))
-		status = error_nomem(err);
-	for (size_t i = 0; i < g->n && status == EVS_OK; i++) {
-		size_t before = p->n_positions, n = run_term(r, g->hashes[i], p->positions + before, count - before);
-		if (n == SIZE_MAX)
-			status = error_set(err, EVS_CORRUPT, 0, "a run of the index is damaged; evs verify says more");
-		else if (n > 0)
-			p->n_positions = before == 0 ? n : merge_lists(p->positions, before, before + n, scratch);
-	}
-	free(scratch);
-	return status;
-}
-
-/* The candidates of the most selective group. */
-static int load_candidates(struct plan *p, const struct run *r, struct evs_error *err)
-{
-	uint64_t least = UINT64_MAX;
-	size_t best = 0;
-
-	for (size_t i = 0; i < p->n_groups; i++) {
-		uint64_t n = group_count(r, &p->groups[i]);
-		if (n < least) {
-			least = n;
-			best = i;
-		}
-	}
+	p->positions = NULL;
 	p->run_first = r->first;
 	p->run_last = r->first + r->count - 1;
-	p->dense = p->n_groups == 0 || least > r->count / DENSE;
-	return p->dense ? EVS_OK : load_group(p, r, &p->groups[best], least, err);
+	if (p->n_groups > 0)
+		status = narrow_run(r, p->groups, p->n_groups, r->count / DENSE, &p->positions, &p->n_positions, err);
+	p->dense = p->positions == NULL;
+	return status;
 }
 
 static const struct run *run_at(const struct plan *p, uint64_t position)
