@@ -126,6 +126,27 @@ frames() {
 	ran 3 evs append b.evs --fail-if '[{"types":["z"],"tags":["odd","even"]}]' <<<'{"eventType":"x"}'
 }
 
+@test "who wants few events unpacks no more of a segment than has those" {
+	events 20000 | quiet evs append a.evs
+	flipped $(($(frames | head -n 1) + 300))
+	ran 5 evs cat b.evs --limit 1
+	while IFS='|' read -r position selector; do
+		ran 0 evs cat b.evs --fields .position $selector
+		is "$output" "{\"position\":$position}"
+	done <<-'END'
+		9001|--after 9000 --limit 1
+		9000|--to 9000 --reverse --limit 1
+		9000|--to 9000 --last 1
+		9000|--from 9000 --to 9000
+		9001|--after 9000 --type a --limit 1
+		9000|--to 9000 --type a --last 1
+		9000|--to 9000 --type a --reverse --last 1
+		9001|--after 9000 --where true --limit 1
+	END
+	# Pieces grow until the damage is met, and everything before it was given.
+	ran 5 evs cat b.evs --to 9000 --reverse --limit 9000 --fields .position
+}
+
 @test "a byte that is changed anywhere: never a crash, never a hang, never silence about events that are wrong" {
 	{ events 6000 a s; events 6000 b t; } >in
 	quiet evs append a.evs in

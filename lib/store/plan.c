@@ -151,11 +151,29 @@ static void consume(struct plan *p, uint64_t first, uint64_t last)
 		p->low = last + 1;
 }
 
-/* The candidates between first and last as the piece's. */
+/* Leave n positions of a piece, those that the reader comes to first. */
+static void shorten(const struct plan *p, struct piece *piece, uint64_t n)
+{
+	if (piece->last - piece->first < n)
+		return;
+	if (p->reverse)
+		piece->first = piece->last - n + 1;
+	else
+		piece->last = piece->first + n - 1;
+}
+
+/* The candidates between first and last as the piece's; where there is room for fewer it ends with the last of them. */
 static int take_candidates(const struct plan *p, struct piece *piece, struct evs_error *err)
 {
 	size_t from = candidate_from(p, piece->first), to = candidate_from(p, piece->last + 1);
 
+	if (p->room > 0 && to - from > p->room && p->reverse) {
+		from = to - p->room;
+		piece->first = p->run_first + p->positions[from];
+	} else if (p->room > 0 && to - from > p->room) {
+		to = from + p->room;
+		piece->last = p->run_first + p->positions[to - 1];
+	}
 	piece->n_wanted = to - from;
 	piece->wanted = malloc((piece->n_wanted + 1) * sizeof *piece->wanted);
 	if (piece->wanted == NULL)
@@ -193,12 +211,7 @@ static void tail_piece(struct plan *p, uint64_t tail_first, struct piece *piece)
 {
 	piece->first = tail_first > p->low ? tail_first : p->low;
 	piece->last = p->high;
-	if (piece->last - piece->first >= PIECE_MAX) {
-		if (p->reverse)
-			piece->first = piece->last - PIECE_MAX + 1;
-		else
-			piece->last = piece->first + PIECE_MAX - 1;
-	}
+	shorten(p, piece, p->room > 0 ? p->room : PIECE_MAX);
 	consume(p, piece->first, piece->last);
 }
 
@@ -236,7 +249,10 @@ static int step(struct plan *p, struct piece *piece, struct evs_error *err)
 		return EVS_INTERRUPTED;
 	}
 	/* A run ends where a segment does: all candidates of the piece are in this run. */
-	status = p->dense ? EVS_OK : take_candidates(p, piece, err);
+	if (!p->dense)
+		status = take_candidates(p, piece, err);
+	else if (p->room > 0)
+		shorten(p, piece, p->room);
 	consume(p, piece->first, piece->last);
 	return status;
 }
@@ -250,8 +266,10 @@ int plan_next(struct plan *p, struct piece *piece, struct evs_error *err)
 		if (p->low > p->high || p->high == 0)
 			return EVS_END;
 		status = step(p, piece, err);
-		if (status == EVS_OK)
+		if (status == EVS_OK) {
+			p->room = p->room < PIECE_MAX ? p->room * 2 : 0;
 			return EVS_OK;
+		}
 	}
 	return status;
 }
