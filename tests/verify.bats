@@ -343,6 +343,12 @@ index n' >fails.fold
 	finds 'snapshot-damaged'
 	patched '(?<=\x03)\x01(?=.{8}\x02\x01\x02\x1b)' '\x02'
 	finds 'snapshot-damaged'
+	# Those of other keys are not looked at for one.
+	ran 5 evs snapshot b.evs list
+	ran 5 evs snapshot b.evs show 1 --fold account.fold
+	ran 0 evs snapshot b.evs show 2 --fold account.fold
+	ran 0 evs snapshot b.evs list --key 2 --fold account.fold
+	is "$(jq -c '[.key,.position]' <<<"$output")" '["2",2]'
 	patched '(?<=1\x00)\x01(?=Account\x00\x00\x00\x00\x00\x00\x00\x00\x00\x03)' '\x02'
 	finds 'snapshot-damaged'
 }
