@@ -91,7 +91,7 @@ frames() {
 }
 
 @test "selectors that the index knows read no segment but those of their events" {
-	events 40000 | awk '{ sub(/}$/, ",\"tags\":[\"" (NR % 2 ? "odd" : "even") "\"]}"); print }' >in
+	events 40000 a S | awk '{ sub(/}$/, ",\"tags\":[\"" (NR % 2 ? "odd" : "even") "\"]}"); print }' >in
 	cat >last <<-'END'
 		{"eventType":"z","eventId":"e","aggregateType":"T","aggregateId":"s","tags":["odd","even"]}
 		{"eventType":"y","eventId":"f","aggregateId":"t","correlationId":"k","causationId":"c","tags":["g"]}
@@ -117,6 +117,9 @@ frames() {
 		40002|--causation c
 		40002|--event f
 		40001|--tag odd --tag even
+		20000|--stream S --from-revision 20000 --limit 1
+		39000|--stream S --from-revision 39000 --limit 1
+		39002|--stream S --from-revision 39001 --tag even --limit 1
 		40003|--type w* --limit 1
 	END
 	# Conditions of an append likewise, whatever they name first.

@@ -100,14 +100,80 @@ bool plan_positions(struct plan *p, const uint64_t *positions, size_t n)
 
 /* ---- candidates of a run ---- */
 
-static int load_candidates(struct plan *p, const struct run *r, struct evs_error *err)
+/* A type of the stream that is selected, and how far that is. */
+struct progress {
+	const char *type;
+	uint64_t revision;
+};
+
+static void note_revision(void *context, const struct run_stream *s)
+{
+	struct progress *q = context;
+
+	if (strlen(q->type) == s->type_size && memcmp(q->type, s->type == NULL ? "" : s->type, s->type_size) == 0)
+		q->revision = s->revision;
+}
+
+/* The revision of the stream that is selected at the end of a run; 0: it has no event there. */
+static int revision_at_end(const struct plan *p, const struct run *r, uint64_t *revision, struct evs_error *err)
+{
+	const struct select *s = p->select;
+	struct progress q = {.type = s->aggregate_type};
+	uint64_t aggregate = term_hash(p->store->seed, TERM_AGGREGATE, &s->stream_text, NULL);
+
+	if (!run_find_streams(r, &s->stream_text, aggregate, note_revision, &q))
+		return error_set(err, EVS_CORRUPT, 0, "a run of the index is damaged; evs verify says more");
+	*revision = q.revision;
+	return EVS_OK;
+}
+
+/* The revision of the stream before a run. */
+static int revision_before(const struct plan *p, const struct run *r, uint64_t *revision, struct evs_error *err)
 {
 	int status = EVS_OK;
 
+	*revision = 0;
+	for (const struct run *older = r; older-- > p->index.runs && *revision == 0 && status == EVS_OK;)
+		status = revision_at_end(p, older, revision, err);
+	return status;
+}
+
+/*
+ * Begin no earlier in a run than the stream can have the revision that is asked for: behind the revision `before` its i-th candidate,
+ * from 0, has before + i + 1 at most.
+ */
+static int skip_revisions(struct plan *p, const struct run *r, struct evs_error *err)
+{
+	uint64_t from = p->select->from_revision, before;
+	uint32_t *positions = NULL;
+	size_t n = 0;
+	int status = revision_before(p, r, &before, err);
+
+	if (status == EVS_OK && from > before + 1)
+		status = narrow_run(r, &p->groups[0], 1, r->count, &positions, &n, err);
+	if (n > 0 && n > from - before - 1 && r->first + positions[from - before - 1] > p->low)
+		p->low = r->first + positions[from - before - 1];
+	free(positions);
+	return status;
+}
+
+static int load_candidates(struct plan *p, const struct run *r, struct evs_error *err)
+{
+	const struct select *s = p->select;
+	bool by_revision = s->from_revision > 1 && s->stream != NULL && s->aggregate_type != NULL;
+	uint64_t end = UINT64_MAX;
+	int status = by_revision ? revision_at_end(p, r, &end, err) : EVS_OK;
+
 	free(p->positions);
 	p->positions = NULL;
+	p->n_positions = 0;
 	p->run_first = r->first;
 	p->run_last = r->first + r->count - 1;
+	p->dense = false;
+	if (status == EVS_OK && by_revision && end >= s->from_revision)
+		status = skip_revisions(p, r, err);
+	if (status != EVS_OK || end < s->from_revision)
+		return status;
 	if (p->n_groups > 0)
 		status = narrow_run(r, p->groups, p->n_groups, r->count / DENSE, &p->positions, &p->n_positions, err);
 	p->dense = p->positions == NULL;
@@ -232,8 +298,7 @@ static int step(struct plan *p, struct piece *piece, struct evs_error *err)
 		if (r == NULL)
 			return error_set(err, EVS_CORRUPT, 0, "the index has no run for position %llu; evs verify says more", (unsigned long long)at);
 		status = load_candidates(p, r, err);
-		if (status != EVS_OK)
-			return status;
+		return status == EVS_OK ? EVS_INTERRUPTED : status; /* the range may have moved on */
 	}
 	if (!p->dense && !next_candidate(p, at, &at))
 		return EVS_INTERRUPTED;

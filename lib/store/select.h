@@ -38,7 +38,7 @@ void select_free(struct select *s);
  */
 int select_match(struct select *s, struct eval *eval, const struct record *r, struct evs_error *err);
 
-/* Groups of terms that matching events must all have: *n of them, at most `cap`, put into zeroed memory. False: no memory. */
+/* Groups of terms that matching events must all have, that of a stream first: *n of them, at most `cap`, put into zeroed memory. False: no memory. */
 bool select_groups(const struct select *s, struct term_group *groups, size_t cap, size_t *n);
 
 /* Put selectors as a JSON object behind out: the same ones always give the same bytes. */
