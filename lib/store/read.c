@@ -136,8 +136,7 @@ static int resolve_event(struct evs_read *r, struct index *x, uint64_t *position
 	return status == EVS_END ? EVS_OK : status;
 }
 
-/* So few are wanted that whole segments may be too much to look at. */
-static void want_few(struct evs_read *r, uint64_t n)
+void read_few(struct evs_read *r, uint64_t n)
 {
 	r->plan.room = n < ROOM_LEAST ? ROOM_LEAST : n < SEGMENT_EVENTS_MAX ? n : 0;
 }
@@ -153,7 +152,7 @@ static int set_range(struct evs_read *r, uint64_t low, uint64_t high, struct evs
 	r->planned_all = false;
 	r->plan.room = 0;
 	if (r->has_limit)
-		want_few(r, r->left);
+		read_few(r, r->left);
 	/* The plan takes the snapshot and the index; what the selector names is looked up in them. */
 	status = plan_range(&r->plan, low, high, err);
 	if (status != EVS_OK)
@@ -440,7 +439,7 @@ static int find_last(struct evs_read *r, uint64_t enough, uint64_t *first, struc
 	if (enough == 0)
 		return EVS_OK;
 	r->plan.reverse = r->select->reverse = true;
-	want_few(r, enough);
+	read_few(r, enough);
 	while (count < enough && (status = next_slot(r, &slot, err)) == EVS_OK) {
 		uint64_t take = slot->n < enough - count ? slot->n : enough - count;
 		count += take;
