@@ -99,6 +99,28 @@ appended() {
 	within 60 evs append a.evs <<<'{"eventType":"one","aggregateId":"s7"}'
 }
 
+# tail_took OWN: milliseconds of the processor that ten appends of ten events take behind 8,000 in the tail; OWN 1: each has its own names, 0: all the same.
+tail_took() {
+	local TIMEFORMAT=%3U
+	rm -f a.evs
+	awk -v own="$1" 'BEGIN {
+		for (i = 1; i <= 8100; i++) {
+			name = own ? "k" i : "k"
+			printf "{\"eventType\":\"%s\",\"eventId\":\"%d\",\"aggregateId\":\"%s\",\"correlationId\":\"%s\",\"tags\":[\"%s\"]}\n", name, i, name, name, name
+		}
+	}' >in
+	head -n 8000 in | quiet evs append a.evs
+	is "$(evs stat a.evs | jq .tailEvents)" 8000
+	tail -n 100 in | split -l 10 - part.
+	{ time for part in part.*; do evs append a.evs <$part; done; } 2>&1 | tr -d .
+}
+
+@test "where all of the newest events have the same names an append takes no longer than where each has its own" {
+	own=$(tail_took 1)
+	same=$(tail_took 0)
+	[ "$((10#$same))" -le "$((10#$own * 3 + 100))" ] || fail "$same ms, and $own ms where each has its own"
+}
+
 @test "64 readers at once, each at its own pace, beside a writer" {
 	events 5000 a s | quiet evs append a.evs
 	for i in $(seq 64); do

@@ -936,6 +936,27 @@ keys() {
 	sed 's/^{"key":"\([^"]*\)".*/\1/' <<<"$output" | paste -sd' '
 }
 
+@test "show --sort --limit is the beginning of show --sort, and holds no more than that" {
+	awk 'BEGIN {
+		for (i = 0; i < 20000; i++)
+			printf "{\"eventType\":\"a\",\"aggregateId\":\"k%05d\",\"data\":{\"n\":%d,\"text\":\"%01000d\"}}\n", i * 7919 % 20000, i * 31 % 500, i
+	}' | quiet evs append a.evs
+	echo 'on "a" { n = .data.n; text = .data.text }' >n.fold
+	quiet evs project a.evs run n --fold n.fold
+	for sort in n -n text -text; do
+		evs project a.evs show n --sort $sort >all
+		for limit in 0 1 2 49 3000 9000; do
+			evs project a.evs show n --sort $sort --limit $limit | cmp - <(head -n $limit all) || fail "--sort $sort --limit $limit"
+		done
+	done
+	for options in '--sort text --limit 5' '--sort -n --limit 5'; do
+		ran 0 python3 -c 'import resource, subprocess, sys
+subprocess.run(sys.argv[1:], stdout=subprocess.DEVNULL, check=True)
+print(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss // 1024)' evs project a.evs show n $options
+		[ "$output" -le 45 ] || [ -n "$LONG" ] || fail "$options took $output MB"
+	done
+}
+
 @test "show prints by key; KEY, --limit, --where, --sort choose" {
 	awkward
 	for p in p i; do

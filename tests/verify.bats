@@ -91,11 +91,13 @@ frames() {
 }
 
 @test "selectors that the index knows read no segment but those of their events" {
-	events 40000 >in
+	events 40000 a S | awk '{ sub(/}$/, ",\"tags\":[\"" (NR % 2 ? "odd" : "even") "\"]}"); print }' >in
 	cat >last <<-'END'
-		{"eventType":"z","eventId":"e","aggregateType":"T","aggregateId":"s"}
+		{"eventType":"z","eventId":"e","aggregateType":"T","aggregateId":"s","tags":["odd","even"]}
 		{"eventType":"y","eventId":"f","aggregateId":"t","correlationId":"k","causationId":"c","tags":["g"]}
 	END
+	# More names than are worth asking a small run for.
+	awk 'BEGIN { for (i = 1; i <= 100; i++) printf "{\"eventType\":\"w%d\",\"correlationId\":\"w\"}\n", i }' >>last
 	cat in last | quiet evs append a.evs
 	flipped $(($(frames | head -n 1) + 300))
 	ran 5 evs cat b.evs
@@ -114,7 +116,38 @@ frames() {
 		40002|--correlation k
 		40002|--causation c
 		40002|--event f
+		40001|--tag odd --tag even
+		20000|--stream S --from-revision 20000 --limit 1
+		39000|--stream S --from-revision 39000 --limit 1
+		39002|--stream S --from-revision 39001 --tag even --limit 1
+		40003|--type w* --limit 1
 	END
+	# Conditions of an append likewise, whatever they name first.
+	for item in '"types":["n"],"tags":["odd"]' '"types":["a"],"tags":["odd","n"]' '"types":["w1"],"tags":["odd"]'; do
+		quiet evs append b.evs --fail-if "[{$item}]" <<<'{"eventType":"x"}'
+	done
+	ran 3 evs append b.evs --fail-if '[{"types":["z"],"tags":["odd","even"]}]' <<<'{"eventType":"x"}'
+}
+
+@test "who wants few events unpacks no more of a segment than has those" {
+	events 20000 | quiet evs append a.evs
+	flipped $(($(frames | head -n 1) + 300))
+	ran 5 evs cat b.evs --limit 1
+	while IFS='|' read -r position selector; do
+		ran 0 evs cat b.evs --fields .position $selector
+		is "$output" "{\"position\":$position}"
+	done <<-'END'
+		9001|--after 9000 --limit 1
+		9000|--to 9000 --reverse --limit 1
+		9000|--to 9000 --last 1
+		9000|--from 9000 --to 9000
+		9001|--after 9000 --type a --limit 1
+		9000|--to 9000 --type a --last 1
+		9000|--to 9000 --type a --reverse --last 1
+		9001|--after 9000 --where true --limit 1
+	END
+	# Pieces grow until the damage is met, and everything before it was given.
+	ran 5 evs cat b.evs --to 9000 --reverse --limit 9000 --fields .position
 }
 
 @test "a byte that is changed anywhere: never a crash, never a hang, never silence about events that are wrong" {
@@ -313,6 +346,12 @@ index n' >fails.fold
 	finds 'snapshot-damaged'
 	patched '(?<=\x03)\x01(?=.{8}\x02\x01\x02\x1b)' '\x02'
 	finds 'snapshot-damaged'
+	# Those of other keys are not looked at for one.
+	ran 5 evs snapshot b.evs list
+	ran 5 evs snapshot b.evs show 1 --fold account.fold
+	ran 0 evs snapshot b.evs show 2 --fold account.fold
+	ran 0 evs snapshot b.evs list --key 2 --fold account.fold
+	is "$(jq -c '[.key,.position]' <<<"$output")" '["2",2]'
 	patched '(?<=1\x00)\x01(?=Account\x00\x00\x00\x00\x00\x00\x00\x00\x00\x03)' '\x02'
 	finds 'snapshot-damaged'
 }

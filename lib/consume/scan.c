@@ -227,7 +227,10 @@ int scan_begin(struct evs_consume *c, struct evs_error *err)
 	c->scan_from = c->position = least;
 	if (selector.after < least)
 		selector.after = least;
-	return evs_read_new(c->store, &selector, &c->read, err);
+	status = evs_read_new(c->store, &selector, &c->read, err);
+	if (status == EVS_OK)
+		read_few(c->read, c->left);
+	return status;
 }
 
 /* ---- events ---- */

@@ -1,8 +1,10 @@
 /* Snapshots that are there: listed and removed. */
 #include <stdlib.h>
 
+#include "base/bytes.h"
 #include "base/error.h"
 #include "fold/fold.h"
+#include "project/key.h"
 #include "project/snapshot.h"
 
 enum { AT_A_TIME = 500, REMOVE_AT_A_TIME = 10000 }; /* records in one transaction */
@@ -12,7 +14,26 @@ struct shelf {
 	struct evs_store *store;
 	const struct evs_snapshot_selector *which;
 	uint64_t hash; /* 0: all */
+	/* What the keys of all that are wanted begin with, and behind it, as far as a key can go, what is greater than any of them. */
+	uint8_t prefix[SNAPSHOT_KEY_MAX];
+	size_t prefix_size;
 };
+
+static void set_prefix(struct shelf *s)
+{
+	memset(s->prefix, 0xff, sizeof s->prefix);
+	if (s->hash == 0)
+		return;
+	put64be(s->prefix, s->hash);
+	s->prefix_size = sizeof s->hash;
+	if (s->which->key != NULL)
+		s->prefix_size += key_prefix(s->prefix + s->prefix_size, (struct span){s->which->key, strlen(s->which->key)});
+}
+
+static bool has_prefix(const struct shelf *s, struct kv_bytes key)
+{
+	return key.size >= s->prefix_size && memcmp(key.data, s->prefix, s->prefix_size) == 0;
+}
 
 static int open_shelf(struct shelf *s, struct evs_store *store, const struct evs_snapshot_selector *which, struct evs_error *err)
 {
@@ -26,6 +47,7 @@ static int open_shelf(struct shelf *s, struct evs_store *store, const struct evs
 	if (status == EVS_OK)
 		s->hash = fold_hash(fold);
 	fold_free(fold);
+	set_prefix(s);
 	return status;
 }
 
@@ -107,11 +129,13 @@ static int fill(struct shelf *s, struct kv_txn *txn, bool newest, bool state, st
 	struct kv_cursor *c;
 	int status = kv_cursor_open(txn, KV_SNAPSHOT, &c, err);
 
+	if (b->last.size == 0)
+		key = (struct kv_bytes){s->prefix, s->prefix_size};
 	b->n = 0;
 	b->text.size = 0;
 	if (status != EVS_OK)
 		return status;
-	status = kv_move(c, b->last.size == 0 ? KV_FIRST : KV_AT_OR_AFTER, &key, &value, err);
+	status = kv_move(c, key.size == 0 ? KV_FIRST : KV_AT_OR_AFTER, &key, &value, err);
 	if (status == EVS_OK && key.size == b->last.size && memcmp(key.data, b->last.data, key.size) == 0)
 		status = kv_move(c, KV_NEXT, &key, &value, err);
 	for (; status == EVS_OK; status = kv_move(c, KV_NEXT, &key, &value, err)) {
@@ -119,6 +143,10 @@ static int fill(struct shelf *s, struct kv_txn *txn, bool newest, bool state, st
 
 		if (b->n == AT_A_TIME && !again)
 			break;
+		if (!has_prefix(s, key)) {
+			status = EVS_END;
+			break;
+		}
 		if (!snapshot_decode(key, value, &b->scratch, &f)) {
 			status = error_set(err, EVS_CORRUPT, 0, "a snapshot is damaged");
 			break;
@@ -201,15 +229,21 @@ static int gather(struct shelf *s, struct kv_txn *txn, uint64_t keep, struct rem
 
 	if (status != EVS_OK)
 		return status;
+	if (r->last.size == 0 && s->prefix_size > 0)
+		key = (struct kv_bytes){s->prefix, sizeof s->prefix};
 	r->n = 0;
 	r->keys.size = 0;
-	status = kv_move(c, r->last.size == 0 ? KV_LAST : KV_AT_OR_BEFORE, &key, &value, err);
+	status = kv_move(c, key.size == 0 ? KV_LAST : KV_AT_OR_BEFORE, &key, &value, err);
 	if (status == EVS_OK && key.size == r->last.size && memcmp(key.data, r->last.data, key.size) == 0)
 		status = kv_move(c, KV_PREVIOUS, &key, &value, err);
 	for (; status == EVS_OK && r->n < REMOVE_AT_A_TIME; status = kv_move(c, KV_PREVIOUS, &key, &value, err)) {
 		uint8_t size[2] = {(uint8_t)(key.size >> 8), (uint8_t)key.size};
 		bool good = snapshot_decode(key, value, &scratch, &f);
 
+		if (!has_prefix(s, key)) {
+			status = EVS_END;
+			break;
+		}
 		if (r->last.size == 0 || !same_state(key, &r->last))
 			r->kept = 0;
 		r->last.size = 0;

@@ -8,7 +8,7 @@
 #include "project/pile.h"
 #include "fold/fold.h"
 
-enum { TYPES_SHOWN = 5 };
+enum { TYPES_SHOWN = 5, ROWS_SPARE = 1000 };
 #define WRITE_BYTES ((size_t)1 << 18)
 
 /* A state that is to be written. */
@@ -31,6 +31,8 @@ struct show {
 	struct buf scratch, packed, text;
 	struct row *rows;
 	size_t n, cap;
+	bool pruned;  /* what does not come before the row `worst` is not among those that are wanted */
+	size_t worst;
 };
 
 /* ---- one state ---- */
@@ -77,6 +79,106 @@ static bool put_line(struct show *s, const struct key_value *v, const struct val
 	return true;
 }
 
+/* ---- order ---- */
+
+/* What sorts before what, of different kinds. */
+static int rank(const struct value *v)
+{
+	switch ((enum value_kind)v->kind) {
+	case VALUE_ABSENT: case VALUE_NULL: return 0;
+	case VALUE_FALSE: return 1;
+	case VALUE_TRUE: return 2;
+	case VALUE_NUMBER: case VALUE_DIGITS: return 3;
+	case VALUE_TEXT: return 4;
+	default: return value_is_list(v) ? 5 : 6;
+	}
+}
+
+static int compare(const struct value *a, const struct value *b)
+{
+	uint32_t size = a->size < b->size ? a->size : b->size;
+	int order = rank(a) - rank(b);
+
+	if (order != 0)
+		return order;
+	if (value_is_number(a) && decimal_compare(value_number(a), value_number(b), &order) == DECIMAL_OK)
+		return order;
+	if (a->kind != VALUE_TEXT)
+		return 0;
+	order = size == 0 ? 0 : memcmp(a->text, b->text, size);
+	return order != 0 ? order : (a->size > b->size) - (a->size < b->size);
+}
+
+/* Equal ones stay in the order of their keys, also where the greatest come first. */
+static int ascending(const void *a, const void *b)
+{
+	const struct row *x = a, *y = b;
+	int order = compare(&x->sort, &y->sort);
+
+	return order != 0 ? order : (x->at > y->at) - (x->at < y->at);
+}
+
+static int descending(const void *a, const void *b)
+{
+	const struct row *x = a, *y = b;
+	int order = compare(&y->sort, &x->sort);
+
+	return order != 0 ? order : (x->at > y->at) - (x->at < y->at);
+}
+
+/* In the order in which they were found. */
+static int by_place(const void *a, const void *b)
+{
+	const struct row *x = a, *y = b;
+
+	return (x->at > y->at) - (x->at < y->at);
+}
+
+static void sort_rows(struct show *s)
+{
+	if (s->n > 1)
+		qsort(s->rows, s->n, sizeof *s->rows, s->descending ? descending : ascending);
+}
+
+/* Whether a state cannot be among those that are wanted: as many come before it, or are its equals and were found before it. */
+static bool is_beaten(const struct show *s, const struct value *sort)
+{
+	const struct value *worst;
+
+	if (!s->pruned)
+		return false;
+	worst = &s->rows[s->worst].sort;
+	return (s->descending ? compare(worst, sort) : compare(sort, worst)) >= 0;
+}
+
+/* Where there are many more rows than are wanted, leave those that come first. */
+static void prune(struct show *s)
+{
+	const struct evs_show_options *o = s->options;
+	size_t end = 0, worst_at;
+
+	if (!o->has_limit || o->limit == 0 || o->limit > SIZE_MAX / 2 - ROWS_SPARE || s->n < o->limit * 2 + ROWS_SPARE)
+		return;
+	sort_rows(s);
+	for (size_t i = o->limit; i < s->n; i++)
+		value_drop(&s->rows[i].sort);
+	s->n = o->limit;
+	worst_at = s->rows[s->n - 1].at;
+	qsort(s->rows, s->n, sizeof *s->rows, by_place);
+	for (size_t i = 0; i < s->n; i++) {
+		struct row *row = &s->rows[i];
+		if (row->at == worst_at)
+			s->worst = i;
+		memmove(s->text.data + end, s->text.data + row->at, row->size);
+		row->at = end;
+		end += row->size;
+	}
+	s->text.size = end;
+	s->pruned = true;
+}
+
+/* ---- rows ---- */
+
 /* Take a record as a row, if it is wanted. */
 static int add(struct show *s, const struct key_value *v, struct evs_error *err)
 {
@@ -92,6 +194,8 @@ static int add(struct show *s, const struct key_value *v, struct evs_error *err)
 		status = expr_value(s->sort, s->eval, NULL, &state, &sort, err);
 		if (status != EVS_OK)
 			return failed(v, status, err);
+		if (is_beaten(s, &sort))
+			return EVS_OK;
 		if (!value_keep(&sort, &row.sort))
 			return error_nomem(err);
 	}
@@ -101,6 +205,8 @@ static int add(struct show *s, const struct key_value *v, struct evs_error *err)
 	}
 	row.size = s->text.size - row.at;
 	s->rows[s->n++] = row;
+	if (s->sort != NULL)
+		prune(s);
 	return EVS_OK;
 }
 
@@ -287,52 +393,7 @@ static int take_wanted(struct show *s, struct evs_error *err)
 	return status;
 }
 
-/* ---- order ---- */
-
-/* What sorts before what, of different kinds. */
-static int rank(const struct value *v)
-{
-	switch ((enum value_kind)v->kind) {
-	case VALUE_ABSENT: case VALUE_NULL: return 0;
-	case VALUE_FALSE: return 1;
-	case VALUE_TRUE: return 2;
-	case VALUE_NUMBER: case VALUE_DIGITS: return 3;
-	case VALUE_TEXT: return 4;
-	default: return value_is_list(v) ? 5 : 6;
-	}
-}
-
-static int compare(const struct value *a, const struct value *b)
-{
-	uint32_t size = a->size < b->size ? a->size : b->size;
-	int order = rank(a) - rank(b);
-
-	if (order != 0)
-		return order;
-	if (value_is_number(a) && decimal_compare(value_number(a), value_number(b), &order) == DECIMAL_OK)
-		return order;
-	if (a->kind != VALUE_TEXT)
-		return 0;
-	order = size == 0 ? 0 : memcmp(a->text, b->text, size);
-	return order != 0 ? order : (a->size > b->size) - (a->size < b->size);
-}
-
-/* Equal ones stay in the order of their keys, also where the greatest come first. */
-static int ascending(const void *a, const void *b)
-{
-	const struct row *x = a, *y = b;
-	int order = compare(&x->sort, &y->sort);
-
-	return order != 0 ? order : (x->at > y->at) - (x->at < y->at);
-}
-
-static int descending(const void *a, const void *b)
-{
-	const struct row *x = a, *y = b;
-	int order = compare(&y->sort, &x->sort);
-
-	return order != 0 ? order : (x->at > y->at) - (x->at < y->at);
-}
+/* ---- writing ---- */
 
 /* Write the rows, no transaction being held. */
 static int write_rows(struct show *s, struct evs_error *err)
@@ -342,8 +403,8 @@ static int write_rows(struct show *s, struct evs_error *err)
 	struct buf out = {0};
 	int status = EVS_OK;
 
-	if (s->sort != NULL && s->n > 1)
-		qsort(s->rows, s->n, sizeof *s->rows, s->descending ? descending : ascending);
+	if (s->sort != NULL)
+		sort_rows(s);
 	for (size_t i = 0; i < n && status == EVS_OK; i++) {
 		buf_put(&out, s->text.data + s->rows[i].at, s->rows[i].size);
 		if (out.failed)

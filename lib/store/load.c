@@ -104,21 +104,21 @@ static int load_tail(struct loader *l, uint64_t from, uint64_t to, struct segmen
 
 /* ---- a segment ---- */
 
-/* The piece's candidates between first and last, relative to the segment. Returns how many; SIZE_MAX: no memory. */
+/* The piece's candidates between first and last, or all of these, relative to the segment. Returns how many; SIZE_MAX: no memory. */
 static size_t wanted_in(struct loader *l, const struct piece *piece, uint64_t first, uint64_t last, uint64_t segment_first)
 {
-	size_t n = 0;
+	size_t most = piece->wanted == NULL ? last - first + 1 : piece->n_wanted, n = 0;
 
-	if (l->wanted_cap < piece->n_wanted) {
+	if (l->wanted_cap < most) {
 		free(l->wanted);
-		l->wanted_cap = piece->n_wanted;
+		l->wanted_cap = most;
 		if ((l->wanted = malloc(l->wanted_cap * sizeof *l->wanted)) == NULL) {
 			l->wanted_cap = 0;
 			return SIZE_MAX;
 		}
 	}
-	for (size_t i = 0; i < piece->n_wanted; i++) {
-		uint64_t position = piece->first + piece->wanted[i];
+	for (size_t i = 0; i < most; i++) {
+		uint64_t position = piece->wanted == NULL ? first + i : piece->first + piece->wanted[i];
 		if (position >= first && position <= last)
 			l->wanted[n++] = (uint32_t)(position - segment_first);
 	}
@@ -133,6 +133,7 @@ static int load_segment(struct loader *l, const struct piece *piece, uint64_t fr
 	struct segment segment;
 	struct kv_bytes bytes;
 	size_t n = 0;
+	bool all;
 	int status = fetch_segment(l->txn, from, &segment, &bytes, err);
 
 	if (status == EVS_END)
@@ -144,13 +145,14 @@ static int load_segment(struct loader *l, const struct piece *piece, uint64_t fr
 	dict = store_dict(l->store, l->txn, segment.dict_id, false, err);
 	if (dict == NULL)
 		return EVS_CORRUPT;
-	if (piece->wanted != NULL && (n = wanted_in(l, piece, from, *to, segment.first)) == SIZE_MAX)
+	all = piece->wanted == NULL && *to - from >= segment.count / 2;
+	if (!all && (n = wanted_in(l, piece, from, *to, segment.first)) == SIZE_MAX)
 		return error_nomem(err);
-	if (piece->wanted != NULL && n == 0) {
+	if (!all && n == 0) {
 		e->n = e->bytes.size = 0;
 		return EVS_OK;
 	}
-	status = segment_read(&segment, l->zip, dict, piece->wanted == NULL ? NULL : l->wanted, n, e, NULL);
+	status = segment_read(&segment, l->zip, dict, all ? NULL : l->wanted, n, e, NULL);
 	kv_forget(l->store->kv, bytes);
 	if (status == EVS_NOMEM)
 		return error_nomem(err);

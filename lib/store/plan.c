@@ -23,6 +23,12 @@ static void release_index(struct plan *p)
 	p->index_open = false;
 }
 
+static void release_groups(struct plan *p)
+{
+	for (size_t i = 0; i < sizeof p->groups / sizeof p->groups[0]; i++)
+		term_group_release(&p->groups[i]);
+}
+
 void plan_release(struct plan *p)
 {
 	plan_pause(p);
@@ -31,6 +37,7 @@ void plan_release(struct plan *p)
 	free(p->positions);
 	p->txn = NULL;
 	p->positions = NULL;
+	release_groups(p);
 }
 
 /* Take a snapshot, and the index in it. */
@@ -61,7 +68,9 @@ int plan_range(struct plan *p, uint64_t low, uint64_t high, struct evs_error *er
 	p->low = low;
 	p->high = high;
 	p->run_first = 0;
-	p->n_groups = select_groups(p->select, p->groups, sizeof p->groups / sizeof p->groups[0]);
+	release_groups(p);
+	if (!select_groups(p->select, p->groups, sizeof p->groups / sizeof p->groups[0], &p->n_groups))
+		return error_nomem(err);
 	return status;
 }
 
@@ -91,74 +100,84 @@ bool plan_positions(struct plan *p, const uint64_t *positions, size_t n)
 
 /* ---- candidates of a run ---- */
 
-/* How many positions a group has in a run; UINT64_MAX: damaged. */
-static uint64_t group_count(const struct run *r, const struct select_group *g)
-{
-	uint64_t n = 0;
+/* A type of the stream that is selected, and how far that is. */
+struct progress {
+	const char *type;
+	uint64_t revision;
+};
 
-	for (size_t i = 0; i < g->n; i++) {
-		uint32_t one = run_term_count(r, g->hashes[i]);
-		if (one == UINT32_MAX)
-			return UINT64_MAX;
-		n += one;
-	}
-	return n;
+static void note_revision(void *context, const struct run_stream *s)
+{
+	struct progress *q = context;
+
+	if (strlen(q->type) == s->type_size && memcmp(q->type, s->type == NULL ? "" : s->type, s->type_size) == 0)
+		q->revision = s->revision;
 }
 
-/* Merge two ascending lists that lie one behind the other, dropping doubles. Returns the new length. */
-static size_t merge_lists(uint32_t *all, size_t first, size_t n, uint32_t *scratch)
+/* The revision of the stream that is selected at the end of a run; 0: it has no event there. */
+static int revision_at_end(const struct plan *p, const struct run *r, uint64_t *revision, struct evs_error *err)
 {
-	size_t i = 0, j = first, k = 0;
+	const struct select *s = p->select;
+	struct progress q = {.type = s->aggregate_type};
+	uint64_t aggregate = term_hash(p->store->seed, TERM_AGGREGATE, &s->stream_text, NULL);
 
-	memcpy(scratch, all, n * sizeof *all);
-	while (i < first || j < n) {
-		uint32_t next = j == n || (i < first && scratch[i] <= scratch[j]) ? scratch[i++] : scratch[j++];
-		if (k == 0 || all[k - 1] != next)
-			all[k++] = next;
-	}
-	return k;
+	if (!run_find_streams(r, &s->stream_text, aggregate, note_revision, &q))
+		return error_set(err, EVS_CORRUPT, 0, "a run of the index is damaged; evs verify says more");
+	*revision = q.revision;
+	return EVS_OK;
 }
 
-static int load_group(struct plan *p, const struct run *r, const struct select_group *g, size_t count, struct evs_error *err)
+/* The revision of the stream before a run. */
+static int revision_before(const struct plan *p, const struct run *r, uint64_t *revision, struct evs_error *err)
 {
-	uint32_t *scratch = NULL;
 	int status = EVS_OK;
 
-	free(p->positions);
-	p->n_positions = 0;
-	p->positions = malloc((count + 1) * sizeof *p->positions);
-	if (g->n > 1)
-		scratch = malloc((count + 1) * sizeof *scratch);
-	if (p->positions == NULL || (g->n > 1 && scratch == NULL))
-		status = error_nomem(err);
-	for (size_t i = 0; i < g->n && status == EVS_OK; i++) {
-		size_t before = p->n_positions, n = run_term(r, g->hashes[i], p->positions + before, count - before);
-		if (n == SIZE_MAX)
-			status = error_set(err, EVS_CORRUPT, 0, "a run of the index is damaged; evs verify says more");
-		else if (n > 0)
-			p->n_positions = before == 0 ? n : merge_lists(p->positions, before, before + n, scratch);
-	}
-	free(scratch);
+	*revision = 0;
+	for (const struct run *older = r; older-- > p->index.runs && *revision == 0 && status == EVS_OK;)
+		status = revision_at_end(p, older, revision, err);
 	return status;
 }
 
-/* The candidates of the most selective group. */
+/*
+ * Begin no earlier in a run than the stream can have the revision that is asked for: behind the revision `before` its i-th candidate,
+ * from 0, has before + i + 1 at most.
+ */
+static int skip_revisions(struct plan *p, const struct run *r, struct evs_error *err)
+{
+	uint64_t from = p->select->from_revision, before;
+	uint32_t *positions = NULL;
+	size_t n = 0;
+	int status = revision_before(p, r, &before, err);
+
+	if (status == EVS_OK && from > before + 1)
+		status = narrow_run(r, &p->groups[0], 1, SIZE_MAX, &positions, &n, err);
+	if (n > 0 && n > from - before - 1 && r->first + positions[from - before - 1] > p->low)
+		p->low = r->first + positions[from - before - 1];
+	free(positions);
+	return status;
+}
+
 static int load_candidates(struct plan *p, const struct run *r, struct evs_error *err)
 {
-	uint64_t least = UINT64_MAX;
-	size_t best = 0;
+	const struct select *s = p->select;
+	bool by_revision = s->from_revision > 1 && s->stream != NULL && s->aggregate_type != NULL;
+	uint64_t end = UINT64_MAX;
+	int status = by_revision ? revision_at_end(p, r, &end, err) : EVS_OK;
 
-	for (size_t i = 0; i < p->n_groups; i++) {
-		uint64_t n = group_count(r, &p->groups[i]);
-		if (n < least) {
-			least = n;
-			best = i;
-		}
-	}
+	free(p->positions);
+	p->positions = NULL;
+	p->n_positions = 0;
 	p->run_first = r->first;
 	p->run_last = r->first + r->count - 1;
-	p->dense = p->n_groups == 0 || least > r->count / DENSE;
-	return p->dense ? EVS_OK : load_group(p, r, &p->groups[best], least, err);
+	p->dense = false;
+	if (status == EVS_OK && by_revision && end >= s->from_revision)
+		status = skip_revisions(p, r, err);
+	if (status != EVS_OK || end < s->from_revision)
+		return status;
+	if (p->n_groups > 0)
+		status = narrow_run(r, p->groups, p->n_groups, r->count / DENSE, &p->positions, &p->n_positions, err);
+	p->dense = p->positions == NULL;
+	return status;
 }
 
 static const struct run *run_at(const struct plan *p, uint64_t position)
@@ -198,11 +217,29 @@ static void consume(struct plan *p, uint64_t first, uint64_t last)
 		p->low = last + 1;
 }
 
-/* The candidates between first and last as the piece's. */
+/* Leave n positions of a piece, those that the reader comes to first. */
+static void shorten(const struct plan *p, struct piece *piece, uint64_t n)
+{
+	if (piece->last - piece->first < n)
+		return;
+	if (p->reverse)
+		piece->first = piece->last - n + 1;
+	else
+		piece->last = piece->first + n - 1;
+}
+
+/* The candidates between first and last as the piece's; where there is room for fewer it ends with the last of them. */
 static int take_candidates(const struct plan *p, struct piece *piece, struct evs_error *err)
 {
 	size_t from = candidate_from(p, piece->first), to = candidate_from(p, piece->last + 1);
 
+	if (p->room > 0 && to - from > p->room && p->reverse) {
+		from = to - p->room;
+		piece->first = p->run_first + p->positions[from];
+	} else if (p->room > 0 && to - from > p->room) {
+		to = from + p->room;
+		piece->last = p->run_first + p->positions[to - 1];
+	}
 	piece->n_wanted = to - from;
 	piece->wanted = malloc((piece->n_wanted + 1) * sizeof *piece->wanted);
 	if (piece->wanted == NULL)
@@ -240,12 +277,7 @@ static void tail_piece(struct plan *p, uint64_t tail_first, struct piece *piece)
 {
 	piece->first = tail_first > p->low ? tail_first : p->low;
 	piece->last = p->high;
-	if (piece->last - piece->first >= PIECE_MAX) {
-		if (p->reverse)
-			piece->first = piece->last - PIECE_MAX + 1;
-		else
-			piece->last = piece->first + PIECE_MAX - 1;
-	}
+	shorten(p, piece, p->room > 0 ? p->room : PIECE_MAX);
 	consume(p, piece->first, piece->last);
 }
 
@@ -266,8 +298,7 @@ static int step(struct plan *p, struct piece *piece, struct evs_error *err)
 		if (r == NULL)
 			return error_set(err, EVS_CORRUPT, 0, "the index has no run for position %llu; evs verify says more", (unsigned long long)at);
 		status = load_candidates(p, r, err);
-		if (status != EVS_OK)
-			return status;
+		return status == EVS_OK ? EVS_INTERRUPTED : status; /* the range may have moved on */
 	}
 	if (!p->dense && !next_candidate(p, at, &at))
 		return EVS_INTERRUPTED;
@@ -284,7 +315,10 @@ static int step(struct plan *p, struct piece *piece, struct evs_error *err)
 		return EVS_INTERRUPTED;
 	}
 	/* A run ends where a segment does: all candidates of the piece are in this run. */
-	status = p->dense ? EVS_OK : take_candidates(p, piece, err);
+	if (!p->dense)
+		status = take_candidates(p, piece, err);
+	else if (p->room > 0)
+		shorten(p, piece, p->room);
 	consume(p, piece->first, piece->last);
 	return status;
 }
@@ -298,8 +332,10 @@ int plan_next(struct plan *p, struct piece *piece, struct evs_error *err)
 		if (p->low > p->high || p->high == 0)
 			return EVS_END;
 		status = step(p, piece, err);
-		if (status == EVS_OK)
+		if (status == EVS_OK) {
+			p->room = p->room < PIECE_MAX ? p->room * 2 : 0;
 			return EVS_OK;
+		}
 	}
 	return status;
 }

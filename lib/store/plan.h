@@ -21,7 +21,8 @@ struct plan {
 	bool active;        /* txn holds a snapshot */
 	uint64_t low, high; /* what is left of the range */
 	bool reverse;
-	struct select_group groups[8];
+	size_t room; /* the next piece has no more events to look at; each is twice as large as the one before. 0: whole segments */
+	struct term_group groups[8];
 	size_t n_groups;
 	/* The run at hand. */
 	uint64_t run_first, run_last; /* run_first = 0: none */

@@ -4,6 +4,7 @@
 
 #include "base/error.h"
 #include "event/parse.h"
+#include "store/narrow.h"
 
 enum { ITEMS_MAX = 1000, TERMS_MAX = 10000 };
 
@@ -183,31 +184,6 @@ static int confirm(void *context, uint64_t position)
 	return EVS_INTERRUPTED;
 }
 
-/* All events under a term, until one matches. */
-static int search_term(struct search *s, uint64_t hash)
-{
-	const struct index *x = s->x;
-	int status = index_each_recent(x, hash, confirm, s, s->err);
-
-	for (size_t i = x->n_runs; status == EVS_OK && i-- > 0;) {
-		const struct run *r = &x->runs[i];
-		uint32_t *positions;
-		size_t n;
-		if (r->first + r->count - 1 <= s->after)
-			break;
-		positions = malloc(((size_t)r->count + 1) * sizeof *positions);
-		if (positions == NULL)
-			return error_nomem(s->err);
-		n = run_term(r, hash, positions, r->count);
-		if (n == SIZE_MAX)
-			status = error_set(s->err, EVS_CORRUPT, 0, "a run of the index is damaged");
-		for (size_t k = n; status == EVS_OK && k-- > 0;)
-			status = confirm(s, r->first + positions[k]);
-		free(positions);
-	}
-	return status;
-}
-
 static uint64_t type_hash(const struct index *x, const struct text *type)
 {
 	char scratch[UUID_TEXT];
@@ -218,17 +194,96 @@ static uint64_t type_hash(const struct index *x, const struct text *type)
 	return term_hash(x->store->seed, TERM_TYPE, number >= 0 ? &interned : type, x->store->names);
 }
 
-static int search_item(struct search *s)
+/* What the index is asked for: the item's tags, each a group, and its types, which are one. */
+static bool make_groups(const struct search *s, struct term_group *groups, size_t *n)
 {
 	const struct item *item = s->item;
+	const struct names *names = s->x->store->names;
+	bool ok = true;
+
+	for (*n = 0; *n < item->n_tags && ok; ++*n)
+		ok = term_group_add(&groups[*n], term_hash(s->x->store->seed, TERM_TAG, &item->tags[*n], names));
+	for (size_t i = 0; i < item->n_types && ok; i++)
+		ok = term_group_add(&groups[*n], type_hash(s->x, &item->types[i]));
+	*n += item->n_types > 0;
+	return ok;
+}
+
+static int each_recent(const struct search *s, const struct term_group *g, int (*each)(void *context, uint64_t position), void *context)
+{
 	int status = EVS_OK;
 
-	if (item->n_tags > 0)
-		return search_term(s, term_hash(s->x->store->seed, TERM_TAG, &item->tags[0], s->x->store->names));
-	for (size_t i = 0; i < item->n_types && status == EVS_OK; i++)
-		status = search_term(s, type_hash(s->x, &item->types[i]));
-	if (item->n_types == 0 && s->x->state.last_position > s->after)
-		s->found = s->x->state.last_position;
+	for (size_t i = 0; i < g->n && status == EVS_OK; i++)
+		status = index_each_recent(s->x, g->hashes[i], each, context, s->err);
+	return status;
+}
+
+static int count_one(void *context, uint64_t position)
+{
+	(void)position;
+	++*(size_t *)context;
+	return EVS_OK;
+}
+
+/* Of the tail the events of the group that has the fewest there. */
+static int search_tail(struct search *s, const struct term_group *groups, size_t n_groups)
+{
+	size_t least = SIZE_MAX, best = 0;
+	int status = EVS_OK;
+
+	for (size_t i = 0; i < n_groups && n_groups > 1 && status == EVS_OK; i++) {
+		size_t n = 0;
+		status = each_recent(s, &groups[i], count_one, &n);
+		if (n < least) {
+			least = n;
+			best = i;
+		}
+	}
+	return status == EVS_OK ? each_recent(s, &groups[best], confirm, s) : status;
+}
+
+static int search_run(struct search *s, const struct run *r, const struct term_group *groups, size_t n_groups)
+{
+	uint32_t *positions;
+	size_t n;
+	int status = narrow_run(r, groups, n_groups, SIZE_MAX, &positions, &n, s->err);
+
+	while (n > 0 && status == EVS_OK)
+		status = confirm(s, r->first + positions[--n]);
+	free(positions);
+	return status;
+}
+
+static int search_groups(struct search *s, const struct term_group *groups, size_t n)
+{
+	int status = search_tail(s, groups, n);
+
+	for (size_t i = s->x->n_runs; status == EVS_OK && i-- > 0;) {
+		const struct run *r = &s->x->runs[i];
+		if (r->first + r->count - 1 <= s->after)
+			break;
+		status = search_run(s, r, groups, n);
+	}
+	return status;
+}
+
+static int search_item(struct search *s)
+{
+	struct term_group *groups;
+	size_t n = 0;
+	int status;
+
+	if (s->item->n_tags == 0 && s->item->n_types == 0) {
+		s->found = s->x->state.last_position > s->after ? s->x->state.last_position : 0;
+		return EVS_OK;
+	}
+	groups = calloc(s->item->n_tags + 1, sizeof *groups);
+	if (groups == NULL)
+		return error_nomem(s->err);
+	status = make_groups(s, groups, &n) ? search_groups(s, groups, n) : error_nomem(s->err);
+	for (size_t i = 0; i <= s->item->n_tags; i++)
+		term_group_release(&groups[i]);
+	free(groups);
 	return status;
 }
 

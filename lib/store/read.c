@@ -19,6 +19,7 @@ enum {
 	SLOTS_A_WORKER = 2,
 	WORTH_THREADS = 3000, /* events to look at in the pieces at hand: more are shared out */
 	FRAME_EVENTS = 32,    /* what looking up one event is worth */
+	ROOM_LEAST = 16,      /* events in the first piece of who wants few */
 };
 
 /* Where an event's text ends in its slot's. */
@@ -135,6 +136,11 @@ static int resolve_event(struct evs_read *r, struct index *x, uint64_t *position
 	return status == EVS_END ? EVS_OK : status;
 }
 
+void read_few(struct evs_read *r, uint64_t n)
+{
+	r->plan.room = n < ROOM_LEAST ? ROOM_LEAST : n < SEGMENT_EVENTS_MAX ? n : 0;
+}
+
 /* Look at positions low..high of the store as it is, as far as the selector's names can be there. */
 static int set_range(struct evs_read *r, uint64_t low, uint64_t high, struct evs_error *err)
 {
@@ -144,6 +150,9 @@ static int set_range(struct evs_read *r, uint64_t low, uint64_t high, struct evs
 	int status;
 
 	r->planned_all = false;
+	r->plan.room = 0;
+	if (r->has_limit)
+		read_few(r, r->left);
 	/* The plan takes the snapshot and the index; what the selector names is looked up in them. */
 	status = plan_range(&r->plan, low, high, err);
 	if (status != EVS_OK)
@@ -430,6 +439,7 @@ static int find_last(struct evs_read *r, uint64_t enough, uint64_t *first, struc
 	if (enough == 0)
 		return EVS_OK;
 	r->plan.reverse = r->select->reverse = true;
+	read_few(r, enough);
 	while (count < enough && (status = next_slot(r, &slot, err)) == EVS_OK) {
 		uint64_t take = slot->n < enough - count ? slot->n : enough - count;
 		count += take;

@@ -37,4 +37,7 @@ int read_block(struct evs_read *r, const struct record **records, size_t *n, str
 /* What was prepared for the block at hand, borrowed as its records are; for who does not call evs_read_next. */
 void *read_prepared(const struct evs_read *r);
 
+/* The caller wants n events and perhaps no more: where they are few, few are looked at to begin with. Before the first is read. */
+void read_few(struct evs_read *r, uint64_t n);
+
 #endif

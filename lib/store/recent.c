@@ -147,61 +147,67 @@ int recent_all(struct kv_txn *txn, int (*each)(void *context, uint32_t half, uin
 void recent_forget(struct recent *r)
 {
 	free(r->slots);
+	free(r->entries);
 	*r = (struct recent){0};
 }
 
-/* Slots of one half stay in the order they were added. */
-static void insert(struct recent_slot *slots, size_t n_slots, struct recent_slot slot)
+/* The slot of a half, or the free one that it would take. */
+static struct recent_slot *slot_of(struct recent_slot *slots, size_t n_slots, uint32_t half)
 {
-	size_t i = slot.half & (n_slots - 1);
+	size_t i = half & (n_slots - 1);
 
-	while (slots[i].at != 0)
+	while (slots[i].first != 0 && slots[i].half != half)
 		i = (i + 1) & (n_slots - 1);
-	slots[i] = slot;
+	return &slots[i];
 }
 
+/* Keep the table at most half full. */
 static bool grow(struct recent *r)
 {
 	size_t n_slots = r->n_slots == 0 ? 1024 : r->n_slots * 4;
 	struct recent_slot *slots;
 
-	if (r->n * 2 < r->n_slots)
+	if (r->used * 2 < r->n_slots)
 		return true;
 	if ((slots = calloc(n_slots, sizeof *slots)) == NULL)
 		return false;
-	/* From a free slot on, so that chains are met from their beginning. */
-	for (size_t from = 0, i; r->n_slots > 0 && from <= r->n_slots; from++) {
-		if (from < r->n_slots && r->slots[from].at != 0)
-			continue;
-		for (size_t k = 1; k <= r->n_slots; k++) {
-			i = (from + k) & (r->n_slots - 1);
-			if (r->slots[i].at != 0)
-				insert(slots, n_slots, r->slots[i]);
-		}
-		break;
-	}
+	for (size_t i = 0; i < r->n_slots; i++)
+		if (r->slots[i].first != 0)
+			*slot_of(slots, n_slots, r->slots[i].half) = r->slots[i];
 	free(r->slots);
 	r->slots = slots;
 	r->n_slots = n_slots;
 	return true;
 }
 
-static int add_slot(void *context, uint32_t half, uint64_t position)
+static int add_entry(void *context, uint32_t half, uint64_t position)
 {
 	struct recent *r = context;
+	struct recent_slot *slot;
+	uint32_t at;
 
 	if (r->first == 0)
 		r->first = position;
-	if (!grow(r))
+	at = (uint32_t)(position - r->first);
+	if (!grow(r) || !array_grow(&r->entries, &r->cap, r->n, sizeof *r->entries))
 		return EVS_NOMEM;
-	insert(r->slots, r->n_slots, (struct recent_slot){half, (uint32_t)(position - r->first) + 1});
-	r->n++;
+	slot = slot_of(r->slots, r->n_slots, half);
+	if (slot->first != 0 && r->entries[slot->last - 1].at == at)
+		return EVS_OK; /* a tag may be there twice */
+	r->entries[r->n++] = (struct recent_entry){.at = at};
+	if (slot->first == 0) {
+		*slot = (struct recent_slot){.half = half, .first = (uint32_t)r->n};
+		r->used++;
+	} else {
+		r->entries[slot->last - 1].next = (uint32_t)r->n;
+	}
+	slot->last = (uint32_t)r->n;
 	return EVS_OK;
 }
 
 static int make_table(struct recent *r, struct kv_txn *txn, struct evs_error *err)
 {
-	int status = recent_all(txn, add_slot, r, err);
+	int status = recent_all(txn, add_entry, r, err);
 
 	if (status == EVS_NOMEM)
 		error_nomem(err);
@@ -228,19 +234,13 @@ int recent_find(struct recent *r, struct kv_txn *txn, uint64_t hash, int (*each)
 {
 	struct find f = {each, context};
 	uint32_t half = half_of(hash);
-	uint64_t before = 0;
 	int status = EVS_OK;
 
 	if (r->n_slots == 0 && r->asked++ < TABLE_AFTER)
 		return read_blocks(txn, &half, pass_on, &f, err);
 	if (r->n_slots == 0 && (status = make_table(r, txn, err)) != EVS_OK)
 		return status;
-	for (size_t i = half & (r->n_slots - 1); r->slots[i].at != 0 && status == EVS_OK; i = (i + 1) & (r->n_slots - 1)) {
-		uint64_t position = r->first + r->slots[i].at - 1;
-		if (r->slots[i].half != half || position == before)
-			continue;
-		before = position; /* a tag may be there twice */
-		status = each(context, position);
-	}
+	for (uint32_t i = slot_of(r->slots, r->n_slots, half)->first; i != 0 && status == EVS_OK; i = r->entries[i - 1].next)
+		status = each(context, r->first + r->entries[i - 1].at);
 	return status;
 }

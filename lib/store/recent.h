@@ -35,14 +35,20 @@ int recent_all(struct kv_txn *txn, int (*each)(void *context, uint32_t half, uin
 
 /* Looking terms up. The first look-ups read the blocks; when they go on, a table is made. Zeroed memory is ready. */
 struct recent_slot {
-	uint32_t half, at; /* at: position - first + 1; 0: free */
+	uint32_t half, first, last; /* entries of this half, + 1; 0: free */
+};
+
+/* One of the positions of a half. */
+struct recent_entry {
+	uint32_t at, next; /* at: position - first; next: entry + 1, 0: none */
 };
 
 struct recent {
 	unsigned asked;
 	uint64_t first; /* position that `at` counts from */
-	struct recent_slot *slots;
-	size_t n, n_slots;
+	struct recent_slot *slots; /* one for each half: many events may have the same term */
+	struct recent_entry *entries;
+	size_t n_slots, used, n, cap;
 };
 
 void recent_forget(struct recent *r);

@@ -254,67 +254,72 @@ static struct text stored_type(const struct select *s, const char *type, uint8_t
 	return t;
 }
 
-/* The types that a glob stands for. False when they cannot be listed. */
-static bool expand_glob(const struct select *s, const char *glob, struct select_group *g)
+/* Whether the types that a glob stands for can be listed: where there may be some that have no number, only one can. */
+static bool is_listed(const struct select *s, const char *glob)
+{
+	return glob_is_literal(glob) || name_count(s->store->names) < NAME_LIMIT;
+}
+
+/* Add the types that a glob stands for. */
+static bool expand_glob(const struct select *s, const char *glob, struct term_group *g)
 {
 	unsigned count = name_count(s->store->names);
+	uint8_t uuid[16];
+	struct text t;
 
 	if (glob_is_literal(glob)) {
-		uint8_t uuid[16];
-		struct text t = stored_type(s, glob, uuid);
-		if (g->n == SELECT_HASHES)
-			return false;
-		g->hashes[g->n++] = term_hash(s->store->seed, TERM_TYPE, &t, s->store->names);
-		return true;
+		t = stored_type(s, glob, uuid);
+		return term_group_add(g, term_hash(s->store->seed, TERM_TYPE, &t, s->store->names));
 	}
-	if (count >= NAME_LIMIT)
-		return false; /* there may be types that are not interned */
 	for (unsigned i = 0; i < count; i++) {
 		const struct name *n = name_get(s->store->names, i);
-		struct text t = {.kind = TEXT_NAME, .name = (uint16_t)i};
-		if (!glob_match(glob, n->text, n->size))
-			continue;
-		if (g->n == SELECT_HASHES)
+		t = (struct text){.kind = TEXT_NAME, .name = (uint16_t)i};
+		if (glob_match(glob, n->text, n->size) && !term_group_add(g, term_hash(s->store->seed, TERM_TYPE, &t, s->store->names)))
 			return false;
-		g->hashes[g->n++] = term_hash(s->store->seed, TERM_TYPE, &t, s->store->names);
 	}
 	return true;
 }
 
-static void add_group(struct select_group *groups, size_t cap, size_t *n, uint64_t hash)
+static bool add_group(struct term_group *groups, size_t cap, size_t *n, uint64_t hash)
 {
-	if (*n < cap) {
-		groups[*n].hashes[0] = hash;
-		groups[(*n)++].n = 1;
-	}
+	return *n >= cap || term_group_add(&groups[(*n)++], hash);
 }
 
-size_t select_groups(const struct select *s, struct select_group *groups, size_t cap)
+static bool add_types(const struct select *s, struct term_group *groups, size_t cap, size_t *n)
+{
+	bool ok = true;
+
+	if (s->n_types == 0 || *n >= cap)
+		return true;
+	for (size_t i = 0; i < s->n_types; i++)
+		if (!is_listed(s, s->types[i]))
+			return true;
+	for (size_t i = 0; i < s->n_types && ok; i++)
+		ok = expand_glob(s, s->types[i], &groups[*n]);
+	++*n;
+	return ok;
+}
+
+bool select_groups(const struct select *s, struct term_group *groups, size_t cap, size_t *n)
 {
 	const struct names *names = s->store->names;
 	uint64_t seed = s->store->seed;
-	size_t n = 0;
+	bool ok = true;
 
+	*n = 0;
 	if (s->stream != NULL && s->aggregate_type != NULL) {
 		uint8_t uuid[16];
 		struct text type = {.kind = TEXT_NONE};
 		uint64_t aggregate = term_hash(seed, TERM_AGGREGATE, &s->stream_text, names);
 		if (s->aggregate_type[0] != '\0')
 			type = stored_type(s, s->aggregate_type, uuid);
-		add_group(groups, cap, &n, term_stream(seed, aggregate, &type, names));
+		ok = add_group(groups, cap, n, term_stream(seed, aggregate, &type, names));
 	}
-	if (s->correlation != NULL)
-		add_group(groups, cap, &n, term_hash(seed, TERM_CORRELATION, &s->correlation_text, names));
-	if (s->causation != NULL)
-		add_group(groups, cap, &n, term_hash(seed, TERM_CAUSATION, &s->causation_text, names));
-	for (size_t i = 0; i < s->n_tags; i++)
-		add_group(groups, cap, &n, term_hash(seed, TERM_TAG, &s->tag_texts[i], names));
-	if (s->n_types > 0 && n < cap) {
-		bool listed = true;
-		groups[n].n = 0;
-		for (size_t i = 0; i < s->n_types && listed; i++)
-			listed = expand_glob(s, s->types[i], &groups[n]);
-		n += listed;
-	}
-	return n;
+	if (ok && s->correlation != NULL)
+		ok = add_group(groups, cap, n, term_hash(seed, TERM_CORRELATION, &s->correlation_text, names));
+	if (ok && s->causation != NULL)
+		ok = add_group(groups, cap, n, term_hash(seed, TERM_CAUSATION, &s->causation_text, names));
+	for (size_t i = 0; i < s->n_tags && ok; i++)
+		ok = add_group(groups, cap, n, term_hash(seed, TERM_TAG, &s->tag_texts[i], names));
+	return ok && add_types(s, groups, cap, n);
 }

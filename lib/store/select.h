@@ -4,15 +4,8 @@
 
 #include "base/buf.h"
 #include "fold/expr.h"
+#include "store/narrow.h"
 #include "store/index.h"
-
-#define SELECT_HASHES 64 /* terms in one group: more types than that are looked for by reading on */
-
-/* An event must have one of these terms. */
-struct select_group {
-	uint64_t hashes[SELECT_HASHES];
-	size_t n;
-};
 
 struct select {
 	struct evs_store *store;
@@ -45,8 +38,8 @@ void select_free(struct select *s);
  */
 int select_match(struct select *s, struct eval *eval, const struct record *r, struct evs_error *err);
 
-/* Groups of terms that matching events must all have: at most `cap`, returns how many. */
-size_t select_groups(const struct select *s, struct select_group *groups, size_t cap);
+/* Groups of terms that matching events must all have, that of a stream first: *n of them, at most `cap`, put into zeroed memory. False: no memory. */
+bool select_groups(const struct select *s, struct term_group *groups, size_t cap, size_t *n);
 
 /* Put selectors as a JSON object behind out: the same ones always give the same bytes. */
 void select_text(struct buf *out, const struct evs_selector *s);
