@@ -76,11 +76,16 @@ static void on_dead(void *context, uint64_t position, const char *message)
 	message_print("%s: %s; put in the dead letters", (const char *)context, message);
 }
 
-static void on_progress(void *context, uint64_t events)
+static void on_begin(void *context, uint64_t events)
 {
 	(void)context;
 	if (events >= LARGE_RUN)
 		memory_expect_much();
+}
+
+static void on_progress(void *context, uint64_t events)
+{
+	(void)context;
 	progress_show(events, 0);
 }
 
@@ -118,6 +123,7 @@ static int run_run(void *context, struct evs_store *store, const struct operands
 	args->run.selector = &args->selectors.selector;
 	args->run.on_failure = (enum evs_on_failure)args->on_failure;
 	args->run.stop = &signals_caught;
+	args->run.on_begin = on_begin;
 	args->run.on_dead = on_dead;
 	args->run.on_progress = on_progress;
 	args->run.context = (void *)(uintptr_t)path;

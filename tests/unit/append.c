@@ -323,7 +323,7 @@ static void many_names_are_found(void **state)
 	struct evs_store *store = open_store(in_folder("a.evs"), EVS_CREATE);
 	CHECK(append(store, &plain, lines.data, lines.size, &done, &err) == EVS_OK, "%s", err.message);
 	for (int ten = 100; ten < 100 + ROUNDS / 3 * FRESH / 10; ten++) {
-		char pattern[16];
+		char pattern[24];
 		struct evs_selector s = {.types = (const char *const[]){pattern}, .n_types = 1};
 		struct evs_event e;
 		struct evs_read *r;
