@@ -101,7 +101,7 @@ static void steps_over(void **state)
 static void deep_nesting_is_no_recursion(void **state)
 {
 	size_t n = 4 << 20;
-	uint8_t *bytes = malloc(n);
+	uint8_t *bytes = calloc(1, n);
 
 	(void)state;
 	memset(bytes, 0x91, n);
