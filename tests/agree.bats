@@ -1,0 +1,11 @@
+# Odd events in odd amounts, wherever a store keeps them: evs must agree with a plain list. tests/agree/README.md says what is tried.
+load helper
+
+@test "appends, selectors, counts, states and copies of random stores are what a plain list has" {
+	local seed
+	for seed in $(seq "${SEED:-1}" $((${SEED:-1} + $(size 0 19)))); do
+		ran 0 timeout $((PATIENCE * 10)) python3 "$ROOT/tests/agree/agree.py" "$seed" $(size 4 8) $(size 1500 20000)
+		out_has 'no disagreement'
+		echo "# $output" >&3
+	done
+}
