@@ -3,8 +3,8 @@
 
 usage: agree.py SEED STORES EVENTS
 
-In the present folder, one store after another, each of about so many events, made by appends of any size. What evs was asked is
-in `log`, a line of the shell each; at the first disagreement that, the last input and the store are left.
+In the present folder, one store after another, each of so many events, or fewer where they are large, made by appends of any size.
+What evs was asked is in `log`, a line of the shell each; at the first disagreement that, the last input and the store are left.
 """
 import json, os, subprocess, sys
 from collections import defaultdict
@@ -234,7 +234,7 @@ class Store(Model):
     def fill(self):
         while len(self.events) < self.world.size:
             before = len(self.events)
-            n = rnd.choice([1, 1, 2, 5, 30, 300, self.world.size // 4])
+            n = rnd.choice([1, 2, 5, 30, 300, self.world.size // 4, self.world.size // 4])
             self.append(max(1, min(n, 40 * 2**20 // (self.world.bulk or 100), 30000)))
             self.find_shards(before)
             if not self.events:
@@ -259,7 +259,7 @@ def main(seed, stores, events):
         file.write(FOLD)
     total = 0
     for i in range(stores):
-        store = Store("%d.evs" % i, World(rnd.choice([events // 10, events, events])))
+        store = Store("%d.evs" % i, World(events))
         store.fill()
         total += len(store.events)
         for name in os.listdir():

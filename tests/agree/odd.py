@@ -69,9 +69,9 @@ class World:
     """What the events of one store are made of."""
 
     def __init__(self, size):
-        self.size = size
         self.many_names = rnd.random() < 0.3
-        self.bulk = rnd.choice([0, 0, 0, 300, 12000, 100000])  # bytes of data that an event has, to fill segments with few or many
+        self.bulk = rnd.choice([0, 300, 12000, 12000, 100000])  # bytes of data at most, to fill segments with few or many
+        self.size = min(size, 2**27 // (self.bulk + 1))
         names = ["s%d" % n for n in range(rnd.choice([3, 300, 30000]))]
         self.streams = [(some(["Order", "Customer"], 0.2) if rnd.random() < 0.8 else None, some(names))
                         for _ in range(rnd.choice([2, 50, 2000]))]
@@ -113,10 +113,10 @@ class World:
             fields += [(some(["x"], 0.8), a_value()), ("position", Number("7"))][:rnd.choice([1, 1, 2])]
         if chance() < 0.2:
             fields.append(("metadata", Object([("user", a_value())])))
-        if chance() < 0.7:
-            fields.append(("data", a_value()))
-        elif self.many_names:
+        if self.many_names and chance() < 0.5:
             fields.append(("data", Object([("k%d" % rnd.randrange(30000), None) for _ in range(5)])))
+        elif chance() < 0.4:
+            fields.append(("data", a_value()))
         elif self.bulk:
             at = rnd.randrange(len(NOISE) - self.bulk)
             fields.append(("data", NOISE[at:at + rnd.choice([self.bulk, rnd.randrange(self.bulk)])]))
