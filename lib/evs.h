@@ -236,8 +236,8 @@ int evs_read_more(struct evs_read *r, int wait_ms, struct evs_error *err);
 /* How far the reader looked: every event up to this position was read or does not match. */
 uint64_t evs_read_position(const struct evs_read *r);
 
-/* The aggregateType of the stream that the selector names, or was found to mean; NULL: none. Borrowed until evs_read_free. */
-const char *evs_read_stream_type(const struct evs_read *r);
+/* The aggregateType of the stream that the selector names, or was found to mean, and its size; NULL: none. Borrowed until evs_read_free. */
+const char *evs_read_stream_type(const struct evs_read *r, size_t *size);
 
 void evs_read_free(struct evs_read *r); /* NULL is fine */
 

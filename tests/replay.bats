@@ -987,3 +987,19 @@ show(run([e for e in events if e['position'] % 3 != 0]))" >wanted
 	ran 0 evs replay a.evs --exec "$slow" --no-progress
 	err_is ''
 }
+
+@test "the state of a stream whose type has a zero byte: by --key, with a snapshot, in a model; the debugger refuses it" {
+	echo '{"eventType":"a","aggregateId":"s","aggregateType":"T\u0000x"}' | quiet evs append a.evs
+	echo 'on "*" { n += 1 }' >f
+	for snapshot in 0 1; do
+		ran 0 evs replay a.evs --fold f --key s
+		out_is '{"key":"s","aggregateType":"T\u0000x","position":1,"revision":1,"state":{"n":1}}'
+		quiet evs snapshot a.evs take --fold f --key s
+	done
+	quiet evs project a.evs run p --fold f
+	quiet evs project a.evs run p --fold f --rebuild --key s
+	ran 0 evs project a.evs show p
+	out_is '{"key":"s","aggregateType":"T\u0000x","state":{"n":1}}'
+	ran 2 evs replay a.evs -i --fold f --key s </dev/null
+	err_has 'cannot be looked at alone'
+}

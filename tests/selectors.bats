@@ -284,3 +284,14 @@ table() {
 		echo '{"eventType":"b"}' | quiet evs append b.evs --fail-if '[{"tags":["t"]}]' --after "$n"
 	done
 }
+
+@test "--stream finds the one stream of that id whose type has a zero byte, in the tail and in a segment" {
+	local n
+	for n in 2 40000; do
+		rm -f a.evs*
+		seq "$n" | sed 's/.*/{"eventType":"a","aggregateId":"s","aggregateType":"T\\u0000&"}/; 2~1s/"s"/"t"/; 2~1s/0000[0-9]*/0000/' | quiet evs append a.evs
+		positions 1 a.evs --stream s
+		is "$(evs cat a.evs --stream t | wc -l)" $((n - 1))
+		is "$(evs stat a.evs --stream s | jq .events)" 1
+	done
+}

@@ -180,14 +180,13 @@ static int commit(struct mend *m, struct evs_error *err)
 /* Have the state, without what the model says it is. */
 static int set_state(struct mend *m, struct evs_error *err)
 {
-	const char *type = m->options->aggregate_type != NULL ? m->options->aggregate_type : evs_read_stream_type(m->read);
 	struct span key = {m->options->key, strlen(m->options->key)}, kind = {0};
 	struct kv_bytes packed;
 	bool made;
 	int status;
 
-	if (m->generation->by_stream && type != NULL && type[0] != '\0')
-		kind = (struct span){type, strlen(type)};
+	if (m->generation->by_stream)
+		kind.text = evs_read_stream_type(m->read, &kind.size);
 	m->cache.fold = m->fold;
 	m->state = cache_get(&m->cache, key, kind, &made);
 	if (m->state == NULL)

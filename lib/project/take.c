@@ -206,7 +206,6 @@ static int open_read(struct take *t, uint64_t after, struct evs_error *err)
 static int start(struct take *t, struct evs_error *err)
 {
 	struct snapshot_query q = {.hash = fold_hash(t->fold), .position = UINT64_MAX, .revision = UINT64_MAX, .moment = MOMENT_MAX};
-	const char *type = t->which->aggregate_type != NULL ? t->which->aggregate_type : evs_read_stream_type(t->read);
 	struct snapshot_place place;
 	struct cached *e;
 	int status;
@@ -214,8 +213,7 @@ static int start(struct take *t, struct evs_error *err)
 	if (!t->by_stream || t->which->key == NULL || t->every != 0)
 		return EVS_OK;
 	q.key = (struct span){t->which->key, strlen(t->which->key)};
-	if (type != NULL && type[0] != '\0')
-		q.type = (struct span){type, strlen(type)};
+	q.type.text = evs_read_stream_type(t->read, &q.type.size);
 	status = snapshot_find(t->store, &q, &place, &t->packed, err);
 	if (status != EVS_OK)
 		return status == EVS_END ? EVS_OK : status;

@@ -171,14 +171,17 @@ static int about_stream(struct session *s, struct about *a, struct evs_error *er
 {
 	struct evs_read *read;
 	const char *type;
+	size_t size;
 	int status;
 
 	a->selector.stream = a->key;
 	status = evs_read_new(s->store, &a->selector, &read, err);
 	if (status != EVS_OK)
 		return status;
-	type = evs_read_stream_type(read);
-	if (type != NULL && type[0] != '\0' && (a->type = strdup(type)) == NULL)
+	type = evs_read_stream_type(read, &size);
+	if (type != NULL && memchr(type, '\0', size) != NULL)
+		status = error_set(err, EVS_USAGE, 0, "a stream whose aggregateType has the character \\u0000 in it cannot be looked at alone");
+	else if (type != NULL && (a->type = strdup(type)) == NULL)
 		status = error_nomem(err);
 	if (a->type != NULL)
 		a->selector.aggregate_type = a->type;

@@ -69,9 +69,12 @@ void source_close(struct source *s)
 	free(s);
 }
 
-const char *source_stream_type(const struct source *s)
+struct span source_stream_type(const struct source *s)
 {
-	return evs_read_stream_type(s->read);
+	struct span type;
+
+	type.text = evs_read_stream_type(s->read, &type.size);
+	return type;
 }
 
 /* Whether the event at a position is one of those that did not happen. They come in order. */

@@ -40,8 +40,8 @@ struct source;
 int source_open(struct evs_store *store, const struct source_options *options, struct source **out, struct evs_error *err);
 void source_close(struct source *s); /* NULL is fine */
 
-/* The aggregateType of the one stream that is read; NULL: it has none, or there are more. Owned by the source. */
-const char *source_stream_type(const struct source *s);
+/* The aggregateType of the one stream that is read; text NULL: it has none, or there are more. Owned by the source. */
+struct span source_stream_type(const struct source *s);
 
 /*
  * The next event; *record is valid until the next call. *draft: where it is none of the store's, else NULL.

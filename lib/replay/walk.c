@@ -149,14 +149,12 @@ static int use_snapshot(struct walk *w, const struct snapshot_place *place, cons
 /* Learn the type of the stream that is walked, which may have to be looked up: added events are given it, snapshots are found by it. */
 static int learn_type(struct walk *w, struct evs_error *err)
 {
-	const char *type;
 	int status;
 
 	if (!w->by_stream || w->only == NULL || w->type != NULL)
 		return EVS_OK;
 	status = source_open(w->store, &w->source_options, &w->source, err);
-	type = status == EVS_OK ? source_stream_type(w->source) : NULL;
-	return type == NULL || set_type(w, (struct span){type, strlen(type)}) ? status : error_nomem(err);
+	return status != EVS_OK || set_type(w, source_stream_type(w->source)) ? status : error_nomem(err);
 }
 
 /* Begin to read, behind what a snapshot holds where there is one. */

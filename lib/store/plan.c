@@ -102,7 +102,7 @@ bool plan_positions(struct plan *p, const uint64_t *positions, size_t n)
 
 /* A type of the stream that is selected, and how far that is. */
 struct progress {
-	const char *type;
+	struct span type;
 	uint64_t revision;
 };
 
@@ -110,7 +110,7 @@ static void note_revision(void *context, const struct run_stream *s)
 {
 	struct progress *q = context;
 
-	if (strlen(q->type) == s->type_size && memcmp(q->type, s->type == NULL ? "" : s->type, s->type_size) == 0)
+	if (q->type.size == s->type_size && (s->type_size == 0 || memcmp(q->type.text, s->type, s->type_size) == 0))
 		q->revision = s->revision;
 }
 
@@ -118,7 +118,7 @@ static void note_revision(void *context, const struct run_stream *s)
 static int revision_at_end(const struct plan *p, const struct run *r, uint64_t *revision, struct evs_error *err)
 {
 	const struct select *s = p->select;
-	struct progress q = {.type = s->aggregate_type};
+	struct progress q = {.type = {s->aggregate_type, s->aggregate_type_size}};
 	uint64_t aggregate = term_hash(p->store->seed, TERM_AGGREGATE, &s->stream_text, NULL);
 
 	if (!run_find_streams(r, &s->stream_text, aggregate, note_revision, &q))

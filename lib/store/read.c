@@ -78,6 +78,7 @@ struct type_list {
 	struct buf text;
 	size_t n;
 	char *only;
+	size_t only_size;
 	bool failed;
 };
 
@@ -93,8 +94,11 @@ static void note_type(void *context, struct span type)
 	else
 		buf_put(&t->text, type.text, type.size > 60 ? 60 : type.size);
 	free(t->only);
-	t->only = strndup(type.text == NULL ? "" : type.text, type.size);
+	t->only = calloc(1, type.size + 1);
 	t->failed |= t->only == NULL;
+	if (t->only != NULL && type.size > 0)
+		memcpy(t->only, type.text, type.size);
+	t->only_size = type.size;
 }
 
 /* --stream without a type: find the one it means. *none: there is no such stream. */
@@ -117,6 +121,7 @@ static int resolve_stream(struct evs_read *r, struct index *x, bool *none, struc
 	}
 	if (status == EVS_OK && types.n == 1) {
 		s->aggregate_type = types.only;
+		s->aggregate_type_size = types.only_size;
 		types.only = NULL;
 	}
 	*none = status == EVS_OK && types.n == 0;
@@ -254,11 +259,13 @@ void evs_read_free(struct evs_read *r)
 	free(r);
 }
 
-const char *evs_read_stream_type(const struct evs_read *r)
+const char *evs_read_stream_type(const struct evs_read *r, size_t *size)
 {
-	const char *type = r->select->stream != NULL ? r->select->aggregate_type : NULL;
+	const struct select *s = r->select;
+	bool has_type = s->stream != NULL && s->aggregate_type_size > 0;
 
-	return type != NULL && type[0] != '\0' ? type : NULL;
+	*size = has_type ? s->aggregate_type_size : 0;
+	return has_type ? s->aggregate_type : NULL;
 }
 
 uint64_t evs_read_position(const struct evs_read *r)

@@ -52,6 +52,7 @@ static int compile(struct select *s, const struct evs_selector *w, struct evs_er
 	    !copy(&s->correlation, w->correlation) || !copy(&s->causation, w->causation) || !copy(&s->source, w->source) ||
 	    !copy_list(&s->types, w->types, w->n_types) || !copy_list(&s->tags, w->tags, w->n_tags))
 		return error_nomem(err);
+	s->aggregate_type_size = w->aggregate_type == NULL ? 0 : strlen(w->aggregate_type);
 	text_of(&s->stream_text, s->stream, s->uuids[0]);
 	text_of(&s->event_text, s->event, s->uuids[1]);
 	text_of(&s->correlation_text, s->correlation, s->uuids[2]);
@@ -156,11 +157,11 @@ static bool aggregate_matches(struct select *s, const struct text *type)
 	bool yes;
 
 	if (type->kind == TEXT_NONE)
-		return s->aggregate_type[0] == '\0';
+		return s->aggregate_type_size == 0;
 	if (type->kind == TEXT_NAME && s->aggregate_known == (int)type->name + 1)
 		return true;
 	span = view_span(type, s->store->names, scratch);
-	yes = span.size == strlen(s->aggregate_type) && memcmp(span.text, s->aggregate_type, span.size) == 0;
+	yes = span.size == s->aggregate_type_size && memcmp(span.text, s->aggregate_type, span.size) == 0;
 	if (type->kind == TEXT_NAME && yes)
 		s->aggregate_known = (int)type->name + 1;
 	return yes;
@@ -244,13 +245,13 @@ int select_match(struct select *s, struct eval *eval, const struct record *r, st
 /* ---- terms ---- */
 
 /* A type as the store has it: interned, or plain. */
-static struct text stored_type(const struct select *s, const char *type, uint8_t uuid[16])
+static struct text stored_type(const struct select *s, const char *type, size_t size, uint8_t uuid[16])
 {
-	int number = name_find(s->store->names, type, strlen(type));
+	int number = name_find(s->store->names, type, size);
 	struct text t = {.kind = TEXT_NAME, .name = (uint16_t)number};
 
 	if (number < 0)
-		view_text_of(&t, type, strlen(type), uuid);
+		view_text_of(&t, type, size, uuid);
 	return t;
 }
 
@@ -268,7 +269,7 @@ static bool expand_glob(const struct select *s, const char *glob, struct term_gr
 	struct text t;
 
 	if (glob_is_literal(glob)) {
-		t = stored_type(s, glob, uuid);
+		t = stored_type(s, glob, strlen(glob), uuid);
 		return term_group_add(g, term_hash(s->store->seed, TERM_TYPE, &t, s->store->names));
 	}
 	for (unsigned i = 0; i < count; i++) {
@@ -311,8 +312,8 @@ bool select_groups(const struct select *s, struct term_group *groups, size_t cap
 		uint8_t uuid[16];
 		struct text type = {.kind = TEXT_NONE};
 		uint64_t aggregate = term_hash(seed, TERM_AGGREGATE, &s->stream_text, names);
-		if (s->aggregate_type[0] != '\0')
-			type = stored_type(s, s->aggregate_type, uuid);
+		if (s->aggregate_type_size > 0)
+			type = stored_type(s, s->aggregate_type, s->aggregate_type_size, uuid);
 		ok = add_group(groups, cap, n, term_stream(seed, aggregate, &type, names));
 	}
 	if (ok && s->correlation != NULL)

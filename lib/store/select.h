@@ -12,6 +12,7 @@ struct select {
 	/* Copies of what the user gave; NULL: not asked. */
 	char *stream, *aggregate_type, *event, *correlation, *causation, *source;
 	char **types, **tags;
+	size_t aggregate_type_size; /* what the store says a stream's type is may hold a 0 */
 	size_t n_types, n_tags;
 	uint64_t from_revision;
 	unsigned shard, shards;
