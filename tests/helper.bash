@@ -200,6 +200,17 @@ shared_log() {
 	esac
 }
 
+# within MEGABYTES COMMAND...: it succeeds, and takes no more memory than that; with sanitizers, which need their own, as much as it likes.
+within() {
+	local most=$1
+	shift
+	ran 0 python3 -c 'import resource, subprocess, sys
+status = subprocess.run(sys.argv[1:], stdout=subprocess.DEVNULL).returncode
+print(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss // 1024)
+sys.exit(status)' "$@"
+	[ "$output" -le "$most" ] || [[ $EVS_BIN == */[at]san/bin ]] || fail "$1 $2 took $output MB"
+}
+
 # unprivileged COMMAND...: so that modes of files count.
 unprivileged() {
 	if [ "$(id -u)" = 0 ]; then

@@ -1,17 +1,6 @@
 # What is many: in the long run as many as evs(7) says.
 load helper
 
-# within MEGABYTES COMMAND...: it succeeds, and takes no more memory than that.
-within() {
-	local most=$1
-	shift
-	ran 0 python3 -c 'import resource, subprocess, sys
-status = subprocess.run(sys.argv[1:], stdout=subprocess.DEVNULL).returncode
-print(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss // 1024)
-sys.exit(status)' "$@"
-	[ "$output" -le "$most" ] || fail "$1 $2 took $output MB"
-}
-
 # appended MEGABYTES: append standard input to a.evs; it takes no more memory than that.
 appended() {
 	within "$1" evs append a.evs --no-progress
