@@ -175,6 +175,7 @@ small_commits() {
 	is "$(cat cat.err)" ''
 }
 
+# bats test_tags=lock-signal
 @test "who waits for the lock ends at the second request, a second after the first" {
 	local holder waiting begun
 	echo '{"eventType":"a"}' | quiet evs append a.evs

@@ -176,9 +176,9 @@ ends() {
 	is "$status" "$1"
 }
 
-# interruptible COMMAND... &: bash has its background jobs ignore SIGINT; this one does not, and $! is its own id.
+# interruptible COMMAND... &: bash has its background jobs ignore SIGINT, and nohup what it starts SIGHUP; this one does not, and $! is its own id.
 interruptible() {
-	exec env --default-signal=INT "$@" 3>&-
+	exec env --default-signal=INT,HUP "$@" 3>&-
 }
 
 # on_terminal COMMAND...: run it with a terminal of 100 columns as stdin, stdout and stderr; what it showed on stdout.
