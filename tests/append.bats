@@ -369,11 +369,13 @@ runs() {
 
 @test "runs of the index are merged with their like: a large one is not written again for a few small ones" {
 	local n
-	events 20000 large | quiet evs append a.evs
+	# Of files: a pipe that pauses has commits of its own.
+	events 20000 large >large
+	quiet evs append a.evs large
 	for n in $(seq 31); do
 		# More than a segment has room for.
-		jq -nc --arg n "$n" '("x" * 20000) as $text | range(1; 61) | {eventType: "small", eventId: "\($n)-\(.)", tags: ["t" + $n], data: $text}' |
-			quiet evs append a.evs
+		jq -nc --arg n "$n" '("x" * 20000) as $text | range(1; 61) | {eventType: "small", eventId: "\($n)-\(.)", tags: ["t" + $n], data: $text}' >small
+		quiet evs append a.evs small
 		case $n in
 		15) is "$(runs)" 16 ;; # as many as are merged where they are of one size
 		16) is "$(runs)" 2 ;;
@@ -381,6 +383,6 @@ runs() {
 		esac
 	done
 	is "$(evs cat a.evs --tag t7 --fields .eventId | jq -r .eventId | paste -sd' ')" "$(seq -f 7-%g -s' ' 60)"
-	events 20000 large | evs append a.evs | grep -q . && fail 'events that are there were appended again'
+	quiet evs append a.evs large # all there
 	is "$(count a.evs)" $((20000 + 31 * 60))
 }
