@@ -15,7 +15,6 @@
 #include "evs.h"
 #include "tools.h"
 
-#define LARGE_RUN 16384 /* events: for more of them there is room made in memory */
 
 struct project_args {
 	struct selectors selectors;
@@ -76,13 +75,6 @@ static void on_dead(void *context, uint64_t position, const char *message)
 	message_print("%s: %s; put in the dead letters", (const char *)context, message);
 }
 
-static void on_begin(void *context, uint64_t events)
-{
-	(void)context;
-	if (events >= LARGE_RUN)
-		memory_expect_much();
-}
-
 static void on_progress(void *context, uint64_t events)
 {
 	(void)context;
@@ -117,13 +109,13 @@ static int run_run(void *context, struct evs_store *store, const struct operands
 	int status;
 
 	signals_catch();
+	memory_expect_much();
 	selectors_advise(&args->selectors, store, path);
 	progress_begin(args->common.progress);
 	args->run.name = given->rest[0];
 	args->run.selector = &args->selectors.selector;
 	args->run.on_failure = (enum evs_on_failure)args->on_failure;
 	args->run.stop = &signals_caught;
-	args->run.on_begin = on_begin;
 	args->run.on_dead = on_dead;
 	args->run.on_progress = on_progress;
 	args->run.context = (void *)(uintptr_t)path;

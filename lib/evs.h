@@ -280,7 +280,6 @@ struct evs_project_options {
 	enum evs_on_failure on_failure;
 	uint64_t batch;            /* at most so many events a transaction; 0: 1,048,576 */
 	const volatile sig_atomic_t *stop; /* when it turns non-zero what was read is committed and the call returns; NULL: never */
-	void (*on_begin)(void *context, uint64_t events); /* called before so many events are read, or looked at whether they match; NULL: not */
 	/* Called for each event that was put in the dead letters, when that is on disk. */
 	void (*on_dead)(void *context, uint64_t position, const char *message);
 	void (*on_progress)(void *context, uint64_t events); /* called with each event: do little; NULL: not */

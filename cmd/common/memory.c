@@ -12,8 +12,9 @@
 enum {
 	AHEAD = 384 << 20, /* address space, not memory: what a bulk append touches at the most */
 	HUGE_PAGE = 2 << 20,
-	LITTLE = 512 << 10, /* more than the heap has left, so that it grows */
-	FEW = 2 << 20,      /* which who then needs little takes on small pages: a huge one is long to clear */
+	PAGE = 4 << 10,
+	GROW = 31 << 20, /* more than the heap has left, so that it grows, and less than what is mapped by itself */
+	STEP = 512 << 10,
 };
 
 void memory_begin(void)
@@ -26,26 +27,31 @@ void memory_begin(void)
 void memory_expect_much(void)
 {
 	static bool done;
-	uintptr_t from, to;
-	void *grow;
+	uintptr_t top, from, to;
+	void *volatile grow; /* or the compiler leaves it out */
 
 	if (done)
 		return;
 	done = true;
 	mallopt(M_MMAP_THRESHOLD, 32 << 20);
+	/*
+	 * A page that was touched cannot become part of a huge one. So the allocator's first word about the new memory comes to lie
+	 * in the page before a huge one, and its word about what is left behind GROW.
+	 */
+	top = (uintptr_t)sbrk(0) + PAGE;
+	from = (top + HUGE_PAGE - 1) / HUGE_PAGE * HUGE_PAGE;
+	sbrk((intptr_t)(from - top));
 	mallopt(M_TOP_PAD, AHEAD);
-	grow = malloc(LITTLE);
-	mallopt(M_TOP_PAD, LITTLE);
+	grow = malloc(GROW);
+	mallopt(M_TOP_PAD, STEP);
 	if (grow == NULL)
 		return; /* address space is limited: the heap grows as it must */
-	/* Behind it the allocator wrote what is left: a page that was touched cannot become part of a huge one. */
-	from = ((uintptr_t)grow + LITTLE + FEW + HUGE_PAGE - 1) / HUGE_PAGE * HUGE_PAGE;
 	to = (uintptr_t)sbrk(0) / HUGE_PAGE * HUGE_PAGE;
-	free(grow);
 #ifdef MADV_HUGEPAGE
 	if (from < to)
 		madvise((void *)from, to - from, MADV_HUGEPAGE);
 #endif
+	free(grow);
 }
 #else
 void memory_begin(void)

@@ -81,7 +81,6 @@ static int look(struct looking *l, struct shown *s, struct evs_error *err)
 /* For how long an event has been there. */
 static int look_at_age(struct evs_store *store, uint64_t position, int64_t *us, struct evs_error *err)
 {
-	struct fetch fetch = {.store = store};
 	struct store_state state;
 	struct kv_txn *txn;
 	struct record r;
@@ -89,10 +88,9 @@ static int look_at_age(struct evs_store *store, uint64_t position, int64_t *us, 
 
 	if (status != EVS_OK)
 		return status;
-	status = fetch_record(&fetch, txn, position, &r, err);
+	status = fetch_record(store->fetch, txn, position, &r, err);
 	if (status == EVS_OK && moment_now_us() > r.recorded_us)
 		*us = moment_now_us() - r.recorded_us;
-	fetch_release(&fetch);
 	kv_abort(txn);
 	return status == EVS_END ? EVS_OK : status;
 }

@@ -44,9 +44,8 @@ static int list_tries(struct held *h, struct evs_error *err)
 /* The event that it is about, if it can be read. */
 static int take_event(struct evs_store *store, struct kv_txn *txn, struct held *h, struct evs_error *err)
 {
-	struct fetch fetch = {.store = store};
 	struct record r;
-	int status = fetch_record(&fetch, txn, h->letter.position, &r, err);
+	int status = fetch_record(store->fetch, txn, h->letter.position, &r, err);
 
 	if (status == EVS_OK) {
 		buf_put(&h->event, r.body, r.size);
@@ -57,7 +56,6 @@ static int take_event(struct evs_store *store, struct kv_txn *txn, struct held *
 			status = error_nomem(err);
 		}
 	}
-	fetch_release(&fetch);
 	return status == EVS_END || status == EVS_CORRUPT ? EVS_OK : status;
 }
 

@@ -268,7 +268,6 @@ static void close_read(struct advance *a)
 static int open_read(struct advance *a, struct evs_error *err)
 {
 	struct evs_selector selector = {0};
-	uint64_t end;
 	int status;
 
 	if (a->options->selector != NULL)
@@ -278,13 +277,9 @@ static int open_read(struct advance *a, struct evs_error *err)
 	close_read(a);
 	a->position = a->generation->checkpoint;
 	status = evs_read_new(a->store, &selector, &a->read, err);
-	if (status != EVS_OK)
-		return status;
-	ahead_prepare(a->read, &a->plan);
-	end = evs_read_position(a->read);
-	if (a->options->on_begin != NULL && end > selector.after)
-		a->options->on_begin(a->options->context, end - selector.after);
-	return EVS_OK;
+	if (status == EVS_OK)
+		ahead_prepare(a->read, &a->plan);
+	return status;
 }
 
 static bool is_stopped(const struct advance *a)

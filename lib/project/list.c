@@ -35,19 +35,17 @@ static int set_lag(struct evs_store *store, struct kv_txn *txn, const struct sto
                    struct evs_projection *out, struct evs_error *err)
 {
 	uint64_t last = g->to != 0 && g->to < state->last_position ? g->to : state->last_position;
-	struct fetch fetch = {.store = store};
 	struct record record;
 	int status;
 
 	if (g->checkpoint >= last)
 		return EVS_OK;
 	out->lag_events = last - g->checkpoint;
-	status = fetch_record(&fetch, txn, g->checkpoint + 1, &record, err);
+	status = fetch_record(store->fetch, txn, g->checkpoint + 1, &record, err);
 	if (status == EVS_OK)
 		out->lag_us = moment_now_us() - record.recorded_us;
 	if (status == EVS_END)
 		status = error_set(err, EVS_CORRUPT, 0, "there is no event at position %llu", (unsigned long long)(g->checkpoint + 1));
-	fetch_release(&fetch);
 	return status;
 }
 

@@ -343,7 +343,7 @@ static bool ask_runs(struct commit *c, struct chunk *chunk)
 			return false;
 		}
 	}
-	known_ask(chunk, c->store->kv, c->index.runs, c->index.n_runs);
+	known_ask(chunk, c->txn, c->index.runs, c->index.n_runs);
 	for (size_t i = 0; i < chunk->n; i++) {
 		const struct terms *t = &chunk->staged[i].terms;
 		c->aggregates[i] = 0;

@@ -1,15 +1,37 @@
 #include "store/fetch.h"
 
+#include <stdlib.h>
+
 #include "base/bytes.h"
 #include "base/error.h"
 #include "base/hash.h"
+
+enum { DIRECTORY_USUAL = 12 << 10 }; /* bytes that one of a usual segment has at the most: more are a second read */
 
 void fetch_release(struct fetch *f)
 {
 	segment_events_free(&f->events);
 	zip_free(f->zip);
+	buf_free(&f->bytes.copy);
 	buf_free(&f->tail);
 	*f = (struct fetch){.store = f->store};
+}
+
+struct fetch *fetch_new(struct evs_store *store)
+{
+	struct fetch *f = calloc(1, sizeof *f);
+
+	if (f != NULL)
+		f->store = store;
+	return f;
+}
+
+void fetch_free(struct fetch *f)
+{
+	if (f == NULL)
+		return;
+	fetch_release(f);
+	free(f);
 }
 
 void fetch_forget(struct fetch *f)
@@ -70,19 +92,57 @@ static int from_tail(struct fetch *f, struct kv_txn *txn, uint64_t position, str
 	return EVS_OK;
 }
 
-int fetch_segment(struct kv_txn *txn, uint64_t position, struct segment *segment, struct kv_bytes *bytes, struct evs_error *err)
+/* ---- segments ---- */
+
+static int fill(void *source, size_t from, size_t to)
+{
+	struct segment_bytes *b = source;
+
+	return kv_peek(b->txn, b->value + from, to - from, b->copy.data + from, b->err);
+}
+
+/* Read the directory of a segment. */
+static int read_directory(struct segment_bytes *b, struct kv_bytes value, struct segment *segment)
+{
+	size_t few = value.size < DIRECTORY_USUAL ? value.size : DIRECTORY_USUAL, all;
+	int status;
+
+	b->value = value.data;
+	if (b->copy.cap < value.size)
+		buf_free(&b->copy); /* no page of it is worth a copy */
+	if (!buf_room(&b->copy, value.size))
+		return error_nomem(b->err);
+	status = fill(b, 0, few);
+	if (status != EVS_OK)
+		return status;
+	if (!segment_open(segment, b->copy.data, value.size))
+		return EVS_CORRUPT;
+	all = (size_t)(segment->body - segment->bytes);
+	segment->fill = fill;
+	segment->source = b;
+	return all > few ? fill(b, few, all) : EVS_OK;
+}
+
+int fetch_segment(struct segment_bytes *bytes, struct kv_txn *txn, uint64_t position, struct segment *segment,
+                  struct evs_error *err)
 {
 	struct store_key wanted = store_key(position);
-	struct kv_bytes key = {wanted.bytes, sizeof wanted.bytes};
+	struct kv_bytes key = {wanted.bytes, sizeof wanted.bytes}, value;
 	struct kv_cursor *c;
 	int status = kv_cursor_open(txn, KV_SEGMENT, &c, err);
 
 	if (status != EVS_OK)
 		return status;
-	status = kv_move(c, KV_AT_OR_BEFORE, &key, bytes, err);
-	if (status == EVS_OK && (key.size != 8 || !segment_open(segment, bytes->data, bytes->size) || segment->first != get64be(key.data) ||
-	                         !segment_checksum_ok(segment)))
-		status = error_set(err, EVS_CORRUPT, 0, "the segment before position %llu is damaged", (unsigned long long)position);
+	bytes->txn = txn;
+	bytes->err = err;
+	status = kv_move(c, KV_AT_OR_BEFORE, &key, &value, err);
+	if (status == EVS_OK) {
+		status = read_directory(bytes, value, segment);
+		if (status == EVS_OK && (key.size != 8 || segment->first != get64be(key.data) || !segment_checksum_ok(segment)))
+			status = EVS_CORRUPT;
+		if (status == EVS_CORRUPT)
+			error_set(err, EVS_CORRUPT, 0, "the segment before position %llu is damaged", (unsigned long long)position);
+	}
 	if (status == EVS_OK && position - segment->first >= segment->count)
 		status = EVS_END;
 	kv_cursor_close(c);
@@ -92,7 +152,6 @@ int fetch_segment(struct kv_txn *txn, uint64_t position, struct segment *segment
 int fetch_record(struct fetch *f, struct kv_txn *txn, uint64_t position, struct record *r, struct evs_error *err)
 {
 	struct segment segment;
-	struct kv_bytes bytes;
 	const struct zip_dict *dict;
 	uint32_t index;
 	bool whole;
@@ -105,7 +164,7 @@ int fetch_record(struct fetch *f, struct kv_txn *txn, uint64_t position, struct 
 	status = from_tail(f, txn, position, r, err);
 	if (status != EVS_END)
 		return status;
-	status = fetch_segment(txn, position, &segment, &bytes, err);
+	status = fetch_segment(&f->bytes, txn, position, &segment, err);
 	if (status != EVS_OK)
 		return status;
 	if (f->zip == NULL && (f->zip = zip_new()) == NULL)
@@ -119,8 +178,14 @@ int fetch_record(struct fetch *f, struct kv_txn *txn, uint64_t position, struct 
 	f->count = 0;
 	index = (uint32_t)(position - segment.first);
 	status = segment_read(&segment, f->zip, dict, whole ? NULL : &index, 1, &f->events, NULL);
+	if (status == EVS_CORRUPT && whole) {
+		whole = false; /* its own frame may be sound */
+		status = segment_read(&segment, f->zip, dict, &index, 1, &f->events, NULL);
+	}
 	if (status == EVS_NOMEM)
 		return error_nomem(err);
+	if (status == EVS_IO)
+		return status;
 	if (status != EVS_OK)
 		return error_set(err, EVS_CORRUPT, 0, "the segment of position %llu is damaged", (unsigned long long)position);
 	if (whole) {

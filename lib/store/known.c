@@ -58,7 +58,7 @@ void known_release(struct known *k)
 void known_ask_all(const struct known *k, struct chunk *chunk)
 {
 	if (k != NULL)
-		known_ask(chunk, k->index.store->kv, k->index.runs, k->index.n_runs);
+		known_ask(chunk, k->txn, k->index.runs, k->index.n_runs);
 }
 
 /* The position behind a run. */
@@ -74,28 +74,28 @@ static void prefetch_row(const struct run *r, const uint64_t *mixed, size_t n)
 }
 
 /* Whether a run has a candidate. Of a large run a few of many buckets are read: each would bring 16 pages of the file to memory. */
-static bool has_candidate(const struct kv *kv, const struct run *r, uint64_t hash)
+static bool has_candidate(const struct kv_txn *txn, const struct run *r, uint64_t hash)
 {
 	uint8_t copy[BUCKET_COPY];
 	size_t size;
 	const uint8_t *bucket = run_event_bucket(r, hash, &size);
 
 	if (r->n_events >= LARGE && size <= sizeof copy) {
-		if (!kv_peek(kv, bucket, size, copy))
+		if (kv_peek(txn, bucket, size, copy, NULL) != EVS_OK)
 			return true; /* who looks it up says what is wrong */
 		bucket = copy;
 	}
 	return run_bucket_has(r, bucket, size, hash);
 }
 
-static void ask_row(const struct kv *kv, const struct run *r, struct staged *lines, const uint64_t *mixed, size_t n)
+static void ask_row(const struct kv_txn *txn, const struct run *r, struct staged *lines, const uint64_t *mixed, size_t n)
 {
 	for (size_t i = 0; i < n; i++)
 		if (run_may_have(r, mixed[i]) && !lines[i].known && !lines[i].id_made) /* one that was made just now is in no run */
-			lines[i].known = has_candidate(kv, r, lines[i].terms.event);
+			lines[i].known = has_candidate(txn, r, lines[i].terms.event);
 }
 
-void known_ask(struct chunk *chunk, const struct kv *kv, const struct run *runs, size_t n_runs)
+void known_ask(struct chunk *chunk, const struct kv_txn *txn, const struct run *runs, size_t n_runs)
 {
 	uint64_t mixed[ROW];
 	size_t first = 0;
@@ -112,7 +112,7 @@ void known_ask(struct chunk *chunk, const struct kv *kv, const struct run *runs,
 		for (size_t r = first; r < n_runs; r++) {
 			if (r + 1 < n_runs)
 				prefetch_row(&runs[r + 1], mixed, n);
-			ask_row(kv, &runs[r], chunk->staged + at, mixed, n);
+			ask_row(txn, &runs[r], chunk->staged + at, mixed, n);
 		}
 	}
 	chunk->asked_to = run_end(&runs[n_runs - 1]);

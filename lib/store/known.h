@@ -13,7 +13,7 @@
  * Note in every line of the chunk whether one of the runs may have its eventId (staged.known), and in the chunk how far it was
  * asked: runs that end at a position before chunk.asked_to are not asked again. Runs are in order, oldest first.
  */
-void known_ask(struct chunk *chunk, const struct kv *kv, const struct run *runs, size_t n_runs);
+void known_ask(struct chunk *chunk, const struct kv_txn *txn, const struct run *runs, size_t n_runs);
 
 /*
  * The runs of the newest commit, kept readable while others write. One thread opens, counts and frees; any thread may ask.

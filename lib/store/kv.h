@@ -117,10 +117,10 @@ int kv_append_at(struct kv_cursor *c, struct kv_bytes key, struct kv_bytes value
 void kv_forget(struct kv *kv, struct kv_bytes value);
 
 /*
- * Copy size bytes of a value from `at` on, without having the file's pages there in the process's memory: for few bytes
- * of values that are large and many. Any thread may. False: they cannot be read.
+ * Copy size bytes of a value from `at` on, without having the file's pages there in the process's memory: for values that
+ * are large and many. EVS_OK; EVS_CORRUPT: the file is shorter by now; EVS_IO.
  */
-bool kv_peek(const struct kv *kv, const uint8_t *at, size_t size, uint8_t *copy);
+int kv_peek(const struct kv_txn *txn, const uint8_t *at, size_t size, uint8_t *copy, struct evs_error *err);
 
 /*
  * Keep the process small: when more than `most` bytes of the file are in its memory, let go of them all; what is

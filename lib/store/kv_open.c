@@ -329,15 +329,6 @@ void kv_forget(struct kv *kv, struct kv_bytes value)
 	madvise((void *)kv->map, kv_file_size(kv), MADV_DONTNEED);
 }
 
-bool kv_peek(const struct kv *kv, const uint8_t *at, size_t size, uint8_t *copy)
-{
-	if (kv->map == 0) {
-		memcpy(copy, at, size);
-		return true;
-	}
-	return pread(kv->fd, copy, size, (off_t)((uintptr_t)at - kv->map)) == (ssize_t)size;
-}
-
 void kv_trim(const struct kv *kv, uint64_t most)
 {
 	unsigned long long all, resident, shared;

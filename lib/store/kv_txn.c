@@ -284,3 +284,26 @@ uint64_t kv_snapshot(const struct kv_txn *txn)
 {
 	return txn->meta.txn;
 }
+
+/* ---- large values ---- */
+
+int kv_peek(const struct kv_txn *txn, const uint8_t *at, size_t size, uint8_t *copy, struct evs_error *err)
+{
+	uintptr_t from = (uintptr_t)at - (uintptr_t)txn->file.bytes;
+	ssize_t n;
+
+	/* What was written in this very transaction is in memory alone. */
+	if (txn->file.bytes == NULL || from >= txn->file.pages * txn->file.page_size) {
+		memcpy(copy, at, size);
+		return EVS_OK;
+	}
+	for (size_t done = 0; done < size; done += (size_t)n) {
+		while ((n = pread(txn->file.fd, copy + done, size - done, (off_t)(from + done))) < 0 && errno == EINTR)
+			;
+		if (n < 0)
+			return error_set(err, error_status(errno), errno, "cannot read the store");
+		if (n == 0)
+			return error_set(err, EVS_CORRUPT, 0, "the store has become shorter while it was read; evs verify says more");
+	}
+	return EVS_OK;
+}

@@ -10,6 +10,7 @@ struct loader {
 	struct kv_txn *txn;
 	struct zip *zip;
 	struct eval *eval;            /* where there is an expression to work out */
+	struct segment_bytes bytes;
 	struct segment_events own;    /* where the caller has none */
 	struct segment_events more;   /* what goes behind the first of a piece */
 	uint32_t *wanted;             /* relative to the segment */
@@ -35,6 +36,7 @@ void load_free(struct loader *l)
 	kv_abort(l->txn);
 	zip_free(l->zip);
 	eval_free(l->eval);
+	buf_free(&l->bytes.copy);
 	segment_events_free(&l->own);
 	segment_events_free(&l->more);
 	free(l->wanted);
@@ -46,8 +48,48 @@ struct segment_events *load_own(struct loader *l)
 	return &l->own;
 }
 
+/* ---- what matches ---- */
+
+/*
+ * Whether a look at the events goes on behind one that --where makes no sense of. It ends where the reader meets that event: forwards
+ * it is the first one, backwards the last, and what comes before it is of no use.
+ */
+static bool goes_on(int status, const struct select *select, struct segment_events *e, int *worst)
+{
+	if (status >= 0)
+		return true;
+	if (status != EVS_BAD_EVENT || !select->reverse)
+		return false;
+	*worst = status;
+	e->n = 0;
+	return true;
+}
+
+/* Keep the records from..to that match. */
+static int keep_matching(struct loader *l, struct select *select, uint64_t from, uint64_t to, struct segment_events *e,
+                         struct evs_error *err)
+{
+	size_t n = e->n;
+	int worst = EVS_OK;
+
+	e->n = 0;
+	for (size_t i = 0; i < n; i++) {
+		const struct record *r = &e->records[i];
+		int status;
+		if (r->position < from || r->position > to)
+			continue;
+		status = select_match(select, l->eval, r, err);
+		if (!goes_on(status, select, e, &worst))
+			return status;
+		if (status == EVS_OK)
+			e->records[e->n++] = *r;
+	}
+	return worst;
+}
+
 /* ---- the tail ---- */
 
+/* Put a record behind those that there are; its bytes may still move: their offset stands for them. */
 static int add_tail_record(struct segment_events *e, struct kv_bytes value, uint64_t position, struct evs_error *err)
 {
 	struct record r;
@@ -56,7 +98,6 @@ static int add_tail_record(struct segment_events *e, struct kv_bytes value, uint
 		return error_set(err, EVS_CORRUPT, 0, "the event at position %llu is damaged", (unsigned long long)position);
 	if (!array_grow(&e->records, &e->cap, e->n, sizeof *e->records) || !buf_room(&e->bytes, r.size + RENDER_PAD))
 		return error_nomem(err);
-	/* bytes may still move: an offset for now */
 	e->records[e->n] = r;
 	e->records[e->n++].body = (const uint8_t *)(uintptr_t)e->bytes.size;
 	buf_put(&e->bytes, r.body, r.size);
@@ -65,41 +106,57 @@ static int add_tail_record(struct segment_events *e, struct kv_bytes value, uint
 	return EVS_OK;
 }
 
+/* Take the newest record off again if it does not match: the next one gets its memory. Statuses as select_match. */
+static int match_newest(struct loader *l, struct select *select, struct segment_events *e, struct evs_error *err)
+{
+	struct record r = e->records[e->n - 1];
+	size_t at = (uintptr_t)r.body;
+	int status;
+
+	r.body = e->bytes.data + at;
+	status = select_match(select, l->eval, &r, err);
+	if (status != EVS_OK) {
+		e->n--;
+		e->bytes.size = at;
+	}
+	return status;
+}
+
 static int missing(uint64_t position, struct evs_error *err)
 {
 	return error_set(err, EVS_CORRUPT, 0, "the event at position %llu is missing; evs verify says more", (unsigned long long)position);
 }
 
-/* Copy the events of the tail from..to. */
-static int load_tail(struct loader *l, uint64_t from, uint64_t to, struct segment_events *e, struct evs_error *err)
+/* Copy those events of the tail from..to that match. */
+static int load_tail(struct loader *l, struct select *select, uint64_t from, uint64_t to, struct segment_events *e, struct evs_error *err)
 {
 	struct store_key start = store_key(from);
 	struct kv_bytes key = {start.bytes, sizeof start.bytes}, value;
+	int status, worst = EVS_OK;
 	struct kv_cursor *c;
-	int status = kv_cursor_open(l->txn, KV_TAIL, &c, err);
+	uint64_t next = from;
 
-	if (status != EVS_OK)
-		return status;
 	e->n = 0;
 	e->bytes.size = 0;
-	for (status = kv_move(c, KV_AT_OR_AFTER, &key, &value, err); status == EVS_OK; status = kv_move(c, KV_NEXT, &key, &value, err)) {
-		uint64_t position = key.size == 8 ? get64be(key.data) : 0;
-		if (position > to)
+	status = kv_cursor_open(l->txn, KV_TAIL, &c, err);
+	if (status != EVS_OK)
+		return status;
+	for (status = kv_move(c, KV_AT_OR_AFTER, &key, &value, err); status == EVS_OK && next <= to; next++) {
+		if (key.size != 8 || get64be(key.data) != next)
 			break;
-		if (position != from + e->n) {
-			status = missing(from + e->n, err);
+		status = add_tail_record(e, value, next, err);
+		if (status == EVS_OK)
+			status = match_newest(l, select, e, err);
+		if (!goes_on(status, select, e, &worst))
 			break;
-		}
-		status = add_tail_record(e, value, position, err);
-		if (status != EVS_OK)
-			break;
+		status = kv_move(c, KV_NEXT, &key, &value, err);
 	}
 	kv_cursor_close(c);
 	for (size_t i = 0; i < e->n; i++)
 		e->records[i].body = e->bytes.data + (uintptr_t)e->records[i].body;
-	if (status != EVS_OK && status != EVS_END)
+	if (status < 0)
 		return status;
-	return e->n == to - from + 1 ? EVS_OK : missing(from + e->n, err);
+	return next > to ? worst : missing(next, err);
 }
 
 /* ---- a segment ---- */
@@ -131,10 +188,9 @@ static int load_segment(struct loader *l, const struct piece *piece, uint64_t fr
 {
 	const struct zip_dict *dict;
 	struct segment segment;
-	struct kv_bytes bytes;
 	size_t n = 0;
 	bool all;
-	int status = fetch_segment(l->txn, from, &segment, &bytes, err);
+	int status = fetch_segment(&l->bytes, l->txn, from, &segment, err);
 
 	if (status == EVS_END)
 		return error_set(err, EVS_CORRUPT, 0, "no segment has position %llu; evs verify says more", (unsigned long long)from);
@@ -153,9 +209,10 @@ static int load_segment(struct loader *l, const struct piece *piece, uint64_t fr
 		return EVS_OK;
 	}
 	status = segment_read(&segment, l->zip, dict, all ? NULL : l->wanted, n, e, NULL);
-	kv_forget(l->store->kv, bytes);
 	if (status == EVS_NOMEM)
 		return error_nomem(err);
+	if (status == EVS_IO)
+		return status;
 	if (status != EVS_OK)
 		return error_set(err, EVS_CORRUPT, 0, "the segment of positions %llu to %llu is damaged; evs verify says more",
 		                 (unsigned long long)segment.first, (unsigned long long)(segment.first + segment.count - 1));
@@ -163,35 +220,6 @@ static int load_segment(struct loader *l, const struct piece *piece, uint64_t fr
 }
 
 /* ---- pieces ---- */
-
-/*
- * Keep the records from..to that match. An event that --where makes no sense of ends the reading where the reader meets
- * it: forwards that is the first one, backwards the last, and what comes before it is of no use.
- */
-static int keep_matching(struct loader *l, struct select *select, uint64_t from, uint64_t to, struct segment_events *e,
-                         struct evs_error *err)
-{
-	size_t n = e->n;
-	int worst = EVS_OK;
-
-	e->n = 0;
-	for (size_t i = 0; i < n; i++) {
-		const struct record *r = &e->records[i];
-		int status;
-		if (r->position < from || r->position > to)
-			continue;
-		status = select_match(select, l->eval, r, err);
-		if (status < 0 && (status != EVS_BAD_EVENT || !select->reverse))
-			return status;
-		if (status == EVS_OK)
-			e->records[e->n++] = *r;
-		if (status < 0) {
-			worst = status;
-			e->n = 0;
-		}
-	}
-	return worst;
-}
 
 /* Put more events behind those that there are. */
 static int append_events(struct segment_events *e, const struct segment_events *more, struct evs_error *err)
@@ -224,9 +252,15 @@ static int load_stretch(struct loader *l, struct select *select, const struct pi
 
 	if (status != EVS_OK)
 		return status;
-	status = from >= state.tail_first ? load_tail(l, from, *to, e, err) : load_segment(l, piece, from, to, e, err);
+	if (from >= state.tail_first) {
+		status = load_tail(l, select, from, *to, e, err);
+	} else {
+		status = load_segment(l, piece, from, to, e, err);
+		if (status == EVS_OK)
+			status = keep_matching(l, select, from, *to, e, err);
+	}
 	kv_reset(l->txn);
-	return status == EVS_OK ? keep_matching(l, select, from, *to, e, err) : status;
+	return status;
 }
 
 int load_piece(struct loader *l, struct select *select, const struct piece *piece, struct segment_events *events,

@@ -35,6 +35,7 @@ void plan_release(struct plan *p)
 	release_index(p);
 	kv_abort(p->txn);
 	free(p->positions);
+	buf_free(&p->directory.copy);
 	p->txn = NULL;
 	p->positions = NULL;
 	release_groups(p);
@@ -56,7 +57,7 @@ static int resume(struct plan *p, struct evs_error *err)
 		return EVS_OK;
 	release_index(p);
 	p->snapshot = kv_snapshot(p->txn);
-	status = index_open(&p->index, p->store, p->txn, &state, NULL, err);
+	status = index_open(&p->index, p->store, p->txn, &state, p->store->fetch, err);
 	p->index_open = status == EVS_OK;
 	return status;
 }
@@ -285,7 +286,6 @@ static void tail_piece(struct plan *p, uint64_t tail_first, struct piece *piece)
 static int step(struct plan *p, struct piece *piece, struct evs_error *err)
 {
 	uint64_t at = p->reverse ? p->high : p->low;
-	struct kv_bytes bytes;
 	struct segment segment;
 	int status;
 
@@ -302,7 +302,7 @@ static int step(struct plan *p, struct piece *piece, struct evs_error *err)
 	}
 	if (!p->dense && !next_candidate(p, at, &at))
 		return EVS_INTERRUPTED;
-	status = fetch_segment(p->txn, at, &segment, &bytes, err);
+	status = fetch_segment(&p->directory, p->txn, at, &segment, err);
 	if (status == EVS_END)
 		return error_set(err, EVS_CORRUPT, 0, "no segment has position %llu; evs verify says more", (unsigned long long)at);
 	if (status != EVS_OK)
@@ -310,7 +310,6 @@ static int step(struct plan *p, struct piece *piece, struct evs_error *err)
 	piece->first = segment.first > p->low ? segment.first : p->low;
 	piece->last = segment.first + segment.count - 1 < p->high ? segment.first + segment.count - 1 : p->high;
 	if (!in_time(p->select, &segment)) {
-		kv_forget(p->store->kv, bytes);
 		consume(p, piece->first, piece->last);
 		return EVS_INTERRUPTED;
 	}

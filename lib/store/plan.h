@@ -29,6 +29,7 @@ struct plan {
 	bool dense;                   /* its candidates are too many to be of help */
 	uint32_t *positions;          /* candidates, relative to run_first */
 	size_t n_positions;
+	struct segment_bytes directory; /* of the segment at hand */
 	struct index index;
 	bool index_open;
 	uint64_t snapshot; /* that the index is of */

@@ -149,7 +149,6 @@ void read_few(struct evs_read *r, uint64_t n)
 /* Look at positions low..high of the store as it is, as far as the selector's names can be there. */
 static int set_range(struct evs_read *r, uint64_t low, uint64_t high, struct evs_error *err)
 {
-	struct fetch fetch = {.store = r->store};
 	uint64_t position = 0;
 	bool none = false;
 	int status;
@@ -162,15 +161,12 @@ static int set_range(struct evs_read *r, uint64_t low, uint64_t high, struct evs
 	status = plan_range(&r->plan, low, high, err);
 	if (status != EVS_OK)
 		return status;
-	r->plan.index.fetch = &fetch;
 	status = resolve_stream(r, &r->plan.index, &none, err);
 	if (status == EVS_OK && r->select->event != NULL) {
 		status = resolve_event(r, &r->plan.index, &position, err);
 		none |= position < low || position > high;
 		low = high = position;
 	}
-	fetch_release(&fetch);
-	r->plan.index.fetch = NULL;
 	if (status == EVS_OK)
 		status = none ? plan_range(&r->plan, 1, 0, err) : plan_range(&r->plan, low, high, err);
 	plan_pause(&r->plan);

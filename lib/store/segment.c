@@ -220,6 +220,7 @@ bool segment_open(struct segment *s, const uint8_t *bytes, size_t size)
 
 	if (size < HEAD_BYTES || bytes[AT_VERSION] != VERSION)
 		return false;
+	s->fill = NULL;
 	s->bytes = bytes;
 	s->size = size;
 	s->dict_id = bytes[AT_DICT];
@@ -459,6 +460,28 @@ static int make_room(const struct segment *s, size_t n, struct segment_events *e
 	return buf_room(&e->bytes, bytes) ? EVS_OK : EVS_NOMEM;
 }
 
+/* Have the bytes of the marked frames there (NULL: of all), those of neighbours at once. */
+static int fill_frames(const struct segment *s, const uint8_t *marks)
+{
+	struct frame_entry entry = {0};
+	size_t from = 0, to = 0;
+	int status = EVS_OK;
+
+	if (s->fill == NULL)
+		return EVS_OK;
+	for (uint32_t f = 0; f < s->n_frames && status == EVS_OK; f++) {
+		if (marks != NULL && !marks[f])
+			continue;
+		frame_at(s, f, &entry);
+		if (entry.uuids != s->bytes + to) {
+			status = from == to ? EVS_OK : s->fill(s->source, from, to);
+			from = (size_t)(entry.uuids - s->bytes);
+		}
+		to = (size_t)(entry.packed + entry.packed_size - s->bytes);
+	}
+	return status != EVS_OK || from == to ? status : s->fill(s->source, from, to);
+}
+
 int segment_read(const struct segment *s, struct zip *zip, const struct zip_dict *dict, const uint32_t *wanted,
                  size_t n_wanted, struct segment_events *e, uint32_t *bad)
 {
@@ -474,6 +497,8 @@ int segment_read(const struct segment *s, struct zip *zip, const struct zip_dict
 		e->n = wanted == NULL ? s->count : n_wanted;
 		status = make_room(s, e->n, e, bad);
 	}
+	if (status == EVS_OK)
+		status = fill_frames(s, e->marks == NULL ? NULL : e->marks + s->count);
 	for (uint32_t f = 0; f < s->n_frames && status == EVS_OK; f++) {
 		if (e->marks != NULL && !e->marks[s->count + f])
 			continue;

@@ -48,9 +48,15 @@ struct segment {
 	const uint8_t *frame_of; /* per index: its frame, 2 bytes */
 	const uint8_t *body;
 	size_t body_size;
+	/*
+	 * Where bytes has room for all and holds no more than the directory: has what lies from..to there as well. EVS_OK, or what
+	 * segment_read then returns. NULL: all is there.
+	 */
+	int (*fill)(void *source, size_t from, size_t to);
+	void *source;
 };
 
-/* Look at a segment's directory. False when it is damaged. */
+/* Look at a segment's directory: at its first 64 bytes, which say where the rest is. False when it is damaged. */
 bool segment_open(struct segment *s, const uint8_t *bytes, size_t size);
 
 /* Whether the directory's checksum is right: segment_open does not ask, it costs a pass over the directory. */
@@ -74,7 +80,7 @@ void segment_events_free(struct segment_events *e);
  *   wanted  n_wanted indexes, ascending; NULL: all of them
  *   bad     out, may be NULL: the first frame that is damaged
  *
- * EVS_OK, EVS_CORRUPT, EVS_NOMEM.
+ * EVS_OK, EVS_CORRUPT, EVS_NOMEM, EVS_IO where fill said so.
  */
 int segment_read(const struct segment *s, struct zip *zip, const struct zip_dict *dict, const uint32_t *wanted,
                  size_t n_wanted, struct segment_events *e, uint32_t *bad);

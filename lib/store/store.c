@@ -8,6 +8,7 @@
 #include "base/hash.h"
 #include "base/id.h"
 #include "base/moment.h"
+#include "store/fetch.h"
 
 /* The records of `meta`; evs-store(5). */
 static const char format_key[] = "format", state_key[] = "state";
@@ -317,7 +318,8 @@ int evs_open(const char *path, int flags, struct evs_store **out, struct evs_err
 	s->writable = mode != KV_READ;
 	s->path = strdup(path);
 	s->names = name_table_new();
-	if (s->path == NULL || s->names == NULL)
+	s->fetch = fetch_new(s);
+	if (s->path == NULL || s->names == NULL || s->fetch == NULL)
 		status = error_nomem(err);
 	else
 		status = open_file(s, mode, err);
@@ -336,6 +338,7 @@ void evs_close(struct evs_store *s)
 	for (unsigned i = 0; i < STORE_DICTS; i++)
 		zip_dict_free(s->dicts[i]);
 	name_table_free(s->names);
+	fetch_free(s->fetch);
 	kv_close(s->kv);
 	pthread_mutex_destroy(&s->lock);
 	free(s->path);

@@ -24,6 +24,7 @@ struct evs_store {
 	struct zip_dict *dicts[STORE_DICTS]; /* by id, loaded when first used; 0 is the empty one */
 	bool dicts_write[STORE_DICTS];       /* usable for compression */
 	pthread_mutex_t lock;                /* of loading names and dicts */
+	struct fetch *fetch;                 /* of those who read (fetch.h); writers have their own */
 };
 
 /* What is true of the store as a whole; one record in `meta`. */

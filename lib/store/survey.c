@@ -113,6 +113,7 @@ int survey_open(const char *path, struct survey_file *f, struct evs_error *err)
 		return error_set(err, error_status(errno), errno, "cannot read the store");
 	}
 	f->file.bytes = map;
+	f->file.fd = -1; /* all is mapped */
 	mapped_add(map, f->size);
 	find_meta(f);
 	return EVS_OK;

@@ -28,6 +28,7 @@ enum {
 };
 enum { NODE_FLAGS_AT = 4, NODE_KEY_SIZE_AT = 6, NODE_HEAD = 8, NODE_BIG = 1, NODE_TABLE = 2 };
 enum { PAGE_SIZE_MAX = 65536, LEAST_PAGE = 2, FORGET_PAGES = 8192 };
+enum { LONG_RUN = 32 }; /* pages of a value of which who asks for it may copy the little that is wanted: kv_peek */
 
 /* ---- what the file says of itself ---- */
 
@@ -88,12 +89,21 @@ void tree_of(struct tree *t, const struct tree_file *f, struct kv_bytes record)
 
 /* ---- pages ---- */
 
+/* Copy the first bytes of a page: how many there are, or -1. */
+static ssize_t read_begin(const struct tree_file *f, uint64_t number, uint8_t *copy, size_t size)
+{
+	ssize_t n;
+
+	while ((n = pread(f->fd, copy, size, (off_t)(number * f->page_size))) < 0 && errno == EINTR)
+		;
+	return n;
+}
+
 /* A page of a file that is not in memory; NULL: it cannot be read. */
 static const uint8_t *read_page(const struct tree_file *f, uint64_t number)
 {
 	struct tree_copies *c = f->copies;
 	uint8_t *page = c->n < TREE_DEPTH_MAX ? malloc(f->page_size) : NULL;
-
 	ssize_t n;
 
 	if (page == NULL) {
@@ -101,8 +111,7 @@ static const uint8_t *read_page(const struct tree_file *f, uint64_t number)
 		return NULL;
 	}
 	c->pages[c->n++] = page;
-	while ((n = pread(f->fd, page, f->page_size, (off_t)(number * f->page_size))) < 0 && errno == EINTR)
-		;
+	n = read_begin(f, number, page, f->page_size);
 	if (n < 0)
 		c->failed = errno;
 	return n == (ssize_t)f->page_size ? page : NULL;
@@ -264,6 +273,7 @@ static bool node_value(const struct tree_file *f, const uint8_t *node, struct kv
 {
 	struct kv_bytes key = node_key(node);
 	const uint8_t *data = key.data + key.size, *page;
+	uint8_t begin[TREE_PAGE_HEAD];
 	uint64_t number, run;
 
 	value->data = data;
@@ -275,11 +285,15 @@ static bool node_value(const struct tree_file *f, const uint8_t *node, struct kv
 	*fault = (struct tree_fault){number, "it is not in the file"};
 	if (number < LEAST_PAGE || number >= f->pages || run > f->pages - number)
 		return false;
-	page = page_at(f, number);
 	fault->why = "it is not the first of a value's pages";
+	if (run >= LONG_RUN && f->bytes != NULL && f->fd >= 0) {
+		page = read_begin(f, number, begin, sizeof begin) == (ssize_t)sizeof begin ? begin : NULL;
+	} else {
+		page = page_at(f, number);
+	}
 	if (page == NULL || get64(page) != number || get16(page + PAGE_FLAGS_AT) != PAGE_OVERFLOW || get32(page + PAGE_RUN_AT) != run)
 		return false;
-	value->data = page + TREE_PAGE_HEAD;
+	value->data = (page == begin ? f->bytes + number * f->page_size : page) + TREE_PAGE_HEAD;
 	return true;
 }
 

@@ -82,21 +82,21 @@ static void finds_what_is_in_runs(void **state)
 	}
 
 	fill_chunk(&chunk, 1, total / LINES, total);
-	known_ask(&chunk, kv, runs, RUNS - 1);
+	known_ask(&chunk, txn, runs, RUNS - 1);
 	assert_true(chunk.asked_to == total + 1 - counts[RUNS - 1]);
-	known_ask(&chunk, kv, runs, RUNS);
+	known_ask(&chunk, txn, runs, RUNS);
 	assert_true(chunk.asked_to == total + 1);
 	check_chunk(&chunk);
 
 	/* What was asked is not asked again: not even where it would be found. */
 	fill_chunk(&last, 1, total / LINES, total);
 	last.asked_to = total + 1;
-	known_ask(&last, kv, runs, RUNS);
+	known_ask(&last, txn, runs, RUNS);
 	for (size_t i = 0; i < LINES; i++)
 		assert_false(last.staged[i].known);
 	/* A run that begins before asked_to but ends behind it, as merging leaves one, is asked. */
 	last.asked_to = total;
-	known_ask(&last, kv, runs + 1, RUNS - 1);
+	known_ask(&last, txn, runs + 1, RUNS - 1);
 	last.staged[0].known = true;
 	for (size_t i = 0; i < LINES; i++)
 		CHECK(last.staged[i].known == (i == 0), "line %zu: the last run alone ends behind %llu", i, (unsigned long long)total);
@@ -104,7 +104,7 @@ static void finds_what_is_in_runs(void **state)
 	last.asked_to = 0;
 	for (size_t i = 0; i < LINES; i++)
 		last.staged[i].id_made = true;
-	known_ask(&last, kv, runs, RUNS);
+	known_ask(&last, txn, runs, RUNS);
 	assert_false(last.staged[2].known);
 
 	kv_abort(txn);

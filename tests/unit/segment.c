@@ -178,6 +178,74 @@ static void streams_lie_together(void **state)
 	zip_free(zip);
 }
 
+/* Where a segment that is read in parts comes from. */
+struct parts {
+	const uint8_t *whole;
+	uint8_t *there;
+	size_t calls, bytes;
+	int status;
+};
+
+static int fill(void *source, size_t from, size_t to)
+{
+	struct parts *p = source;
+
+	memcpy(p->there + from, p->whole + from, to - from);
+	p->calls++;
+	p->bytes += to - from;
+	return p->status;
+}
+
+/* Of a segment whose directory alone is there, the frames that are wanted are read, neighbours at once, and no others. */
+static void frames_are_filled_in(void **state)
+{
+	struct zip *zip = zip_new();
+	struct zip_dict *dict = zip_dict_new(NULL, 0, true);
+	struct segment_events e = {0};
+	struct parts parts = {0};
+	struct model m = {0};
+	struct buf out = {0};
+	struct segment s, whole;
+	size_t directory;
+	uint64_t seed = 53;
+
+	(void)state;
+	model_make(&m, 6000, 60, 1, &seed);
+	assert_true(segment_build(zip, dict, 0, m.items, m.n, &out));
+	assert_true(segment_open(&whole, out.data, out.size));
+	directory = (size_t)(whole.body - whole.bytes);
+	parts.whole = out.data;
+	parts.there = malloc(out.size);
+	for (int round = 0; round < 100; round++) {
+		uint32_t wanted[3] = {(uint32_t)chance_of(&seed, 2000), (uint32_t)(2000 + chance_of(&seed, 2000)), (uint32_t)(4000 + chance_of(&seed, 2000))};
+		bool all = round == 0;
+		memset(parts.there, 0xaa, out.size);
+		memcpy(parts.there, out.data, directory);
+		assert_true(segment_open(&s, parts.there, out.size));
+		s.fill = fill;
+		s.source = &parts;
+		parts.calls = parts.bytes = 0;
+		parts.status = EVS_OK;
+		assert_int_equal(segment_read(&s, zip, dict, all ? NULL : wanted, 3, &e, NULL), EVS_OK);
+		assert_int_equal(e.n, all ? m.n : 3);
+		for (size_t i = 0; i < e.n; i++)
+			check_record(&e.records[i], &m.items[all ? i : wanted[i]].record);
+		if (all)
+			assert_true(parts.calls == 1 && parts.bytes == out.size - directory);
+		else
+			CHECK(parts.calls <= 3 && parts.bytes < out.size / 2, "%zu calls for %zu of %zu bytes", parts.calls, parts.bytes, out.size);
+		parts.status = EVS_IO;
+		assert_int_equal(segment_read(&s, zip, dict, all ? NULL : wanted, 3, &e, NULL), EVS_IO);
+		assert_int_equal(e.n, 0);
+	}
+	free(parts.there);
+	segment_events_free(&e);
+	buf_free(&out);
+	model_free(&m);
+	zip_dict_free(dict);
+	zip_free(zip);
+}
+
 /* Whatever is wrong, reading stays inside, and what is said to be right is right. */
 static void damage_is_noticed(void **state)
 {
@@ -241,6 +309,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(events_come_back),
 		cmocka_unit_test(streams_lie_together),
+		cmocka_unit_test(frames_are_filled_in),
 		cmocka_unit_test(damage_is_noticed),
 	};
 

@@ -238,6 +238,50 @@ static void tables_are_ordered(void **state)
 	kv_close(NULL);
 }
 
+/* Parts of values that are read past the map: of the file, of what this transaction wrote, and of a file that grew shorter. */
+static void values_are_peeked_at(void **state)
+{
+	enum { SIZE = 500000 };
+	uint8_t *bytes = malloc(SIZE), *copy = malloc(SIZE);
+	const char *path = in_folder("kv");
+	struct kv_bytes value;
+	struct evs_error err;
+	struct kv_txn *txn;
+	struct kv *kv;
+
+	(void)state;
+	for (size_t i = 0; i < SIZE; i++)
+		bytes[i] = (uint8_t)(i * 7 + i / 251);
+	assert_int_equal(kv_open(path, KV_CREATE, &theirs, 1, &kv, &err), EVS_OK);
+	for (int i = 0; i < 3; i++) {
+		static const size_t parts[][2] = {{0, SIZE}, {0, 1}, {SIZE - 1, 1}, {4096, 8192}, {70001, 12345}, {100, 0}};
+		bool written = i == 0; /* in this transaction */
+		assert_int_equal(kv_begin(kv, written || i == 1, &txn, &err), EVS_OK);
+		if (written)
+			assert_int_equal(kv_put(txn, KV_TAIL, "a", 1, bytes, SIZE, &err), EVS_OK);
+		assert_int_equal(kv_get(txn, KV_TAIL, "a", 1, &value, &err), EVS_OK);
+		assert_int_equal(value.size, SIZE);
+		for (size_t k = 0; k < COUNT(parts); k++) {
+			memset(copy, 0, SIZE);
+			assert_int_equal(kv_peek(txn, value.data + parts[k][0], parts[k][1], copy, &err), EVS_OK);
+			assert_memory_equal(copy, bytes + parts[k][0], parts[k][1]);
+			CHECK(parts[k][1] == SIZE || copy[parts[k][1]] == 0, "more than %zu bytes", parts[k][1]);
+		}
+		if (i == 2) {
+			assert_int_equal(truncate(path, 5 * 4096), 0);
+			assert_int_equal(kv_peek(txn, value.data, SIZE, copy, &err), EVS_CORRUPT);
+			CHECK(strstr(err.message, "shorter") != NULL, "'%s'", err.message);
+		}
+		if (written)
+			assert_int_equal(kv_commit(txn, &err), EVS_OK);
+		else
+			kv_abort(txn);
+	}
+	kv_close(kv);
+	free(bytes);
+	free(copy);
+}
+
 /* EVS_FIELD_REPLY_TO: a string under metadata.replyTo, and nothing else. */
 static void where_replies_go(void **state)
 {
@@ -283,7 +327,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		FOLDER_TEST(what_is_no_store),   FOLDER_TEST(foreign_lmdb),       FOLDER_TEST(newer_and_damaged_formats),
 		FOLDER_TEST(truncated),          FOLDER_TEST(made_for_its_owner), FOLDER_TEST(reading_handles_do_not_write),
-		FOLDER_TEST(tables_are_ordered), FOLDER_TEST(where_replies_go),
+		FOLDER_TEST(tables_are_ordered), FOLDER_TEST(values_are_peeked_at), FOLDER_TEST(where_replies_go),
 	};
 
 	return RUN(tests);
