@@ -587,7 +587,8 @@ longer-than-the-others  idle           1'
 	for mode in '' '--batch 2' '--concurrency 2'; do
 		group=g${mode//[ -]/}
 		evs consume a.evs "$group" $mode --max-retries 5 --initial-delay 5s -- sh -c 'echo $EVS_POSITION; sleep 0.05' | head -1 >out
-		is "${PIPESTATUS[*]} $(cat out)" '0 0 1'
+		is "${PIPESTATUS[*]}" '0 0'
+		[[ $(cat out) == 1 || ($(cat out) == 2 && $mode == *concurrency*) ]] || fail "it printed '$(cat out)'"
 		is "$(evs group a.evs show "$group" | jq -c '[.deadLetters,.retried,.waiting]')" '[0,0,0]'
 		consume 0 "$group" -- sh -c 'echo $EVS_POSITION'
 		out_has 12
