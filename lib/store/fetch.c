@@ -6,7 +6,10 @@
 #include "base/error.h"
 #include "base/hash.h"
 
-enum { DIRECTORY_USUAL = 12 << 10 }; /* bytes that one of a usual segment has at the most: more are a second read */
+enum {
+	DIRECTORY_USUAL = 12 << 10,      /* bytes that one of a usual segment has at the most: more are a second read */
+	SEGMENT_MOST = 4 * EVS_LINE_MAX, /* bytes: one that is not damaged has less (segment_read) */
+};
 
 void fetch_release(struct fetch *f)
 {
@@ -107,6 +110,8 @@ static int read_directory(struct segment_bytes *b, struct kv_bytes value, struct
 	size_t few = value.size < DIRECTORY_USUAL ? value.size : DIRECTORY_USUAL, all;
 	int status;
 
+	if (value.size > SEGMENT_MOST)
+		return EVS_CORRUPT;
 	b->value = value.data;
 	if (b->copy.cap < value.size)
 		buf_free(&b->copy); /* no page of it is worth a copy */
