@@ -15,7 +15,6 @@
 #include "evs.h"
 #include "tools.h"
 
-
 struct project_args {
 	struct selectors selectors;
 	struct evs_project_options run;

@@ -418,3 +418,22 @@ $(evs cat a.evs --to 1)"
 	ran 0 evs dlq a.evs retry --all --progress -- sleep 0.05
 	err_has ' events ('
 }
+
+@test "of a damaged segment, letters whose events are whole are listed with them" {
+	local far=c0ffee00-1234-4abc-8def-001122334455
+	events 20000 a s | sed "10000s/\"n\":10000/\"n\":\"$far\"/" >in
+	quiet evs append a.evs in
+	[[ $(evs verify a.evs 2>&1) == *" 1 segment,"* ]] || fail "not one segment: $(evs verify a.evs 2>&1)"
+	consume 4 g --limit 4 -- sh -c 'exit 65'
+	# UUIDs lie in the file as they are: one of another frame.
+	python3 - "$far" <<-'END'
+		import sys
+		bytes, uuid = bytearray(open("a.evs", "rb").read()), bytearray.fromhex(sys.argv[1].replace("-", ""))
+		assert bytes.count(uuid) == 1
+		bytes[bytes.index(uuid)] ^= 255
+		open("a.evs", "wb").write(bytes)
+	END
+	ran 5 evs verify a.evs
+	is "$(evs dlq a.evs list | jq -r .eventType | paste -sd,)" a,a,a,a
+	is "$(evs dlq a.evs export --raw | jq -r .eventId | paste -sd,)" a-1,a-2,a-3,a-4
+}

@@ -14,7 +14,7 @@ enum {
 	HUGE_PAGE = 2 << 20,
 	PAGE = 4 << 10,
 	GROW = 31 << 20, /* more than the heap has left, so that it grows, and less than what is mapped by itself */
-	STEP = 512 << 10,
+	STEP = 512 << 10, /* by which the heap grows behind AHEAD */
 };
 
 void memory_begin(void)

@@ -40,7 +40,7 @@ void fetch_free(struct fetch *f)
 void fetch_forget(struct fetch *f)
 {
 	f->count = 0;
-	f->asked = 0;
+	f->asked = f->broken = 0;
 }
 
 /* The checksum of a record: of all that follows it. */
@@ -178,13 +178,14 @@ int fetch_record(struct fetch *f, struct kv_txn *txn, uint64_t position, struct 
 	if (dict == NULL)
 		return EVS_CORRUPT;
 	/* One event is in one frame; who asks twice gets the whole segment. */
-	whole = f->asked == segment.first;
+	whole = f->asked == segment.first && f->broken != segment.first;
 	f->asked = segment.first;
 	f->count = 0;
 	index = (uint32_t)(position - segment.first);
 	status = segment_read(&segment, f->zip, dict, whole ? NULL : &index, 1, &f->events, NULL);
 	if (status == EVS_CORRUPT && whole) {
 		whole = false; /* its own frame may be sound */
+		f->broken = segment.first;
 		status = segment_read(&segment, f->zip, dict, &index, 1, &f->events, NULL);
 	}
 	if (status == EVS_NOMEM)

@@ -20,6 +20,7 @@ struct fetch {
 	struct segment_events events;
 	uint64_t first, count; /* the segment in events; count = 0: none */
 	uint64_t asked;        /* the segment that was asked for last */
+	uint64_t broken;       /* one that cannot be unpacked as a whole */
 	struct buf tail;       /* a record of the tail */
 };
 
