@@ -147,7 +147,7 @@ asan: ## build with address and undefined-behaviour sanitizers into build/asan
 .PHONY: bench bench-peers
 bench: all $(BENCHES) ## measure evs and its peers on the same events, print ratios
 	@tests/bench/run $(BENCH)
-bench-peers: ## install the peers that Debian packages
+bench-peers: ## install what evs is compared with
 	@tests/bench/peers
 
 .PHONY: pictures

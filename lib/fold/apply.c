@@ -484,19 +484,18 @@ static bool assign(struct fold_run *r, const struct code_node *n, struct state *
 static bool push(struct fold_run *r, const struct code_node *n, struct state *s)
 {
 	const struct code_node *e = code_kid(&r->fold->code, n, n->n - 1);
-	struct value value, kept, *list;
+	struct value value, kept, there, *list;
 	struct place p;
-	bool same;
 
 	if (!eval_node(r->eval, e, &value) || !find_place(r, n, n->n - 1, s, &p) || !open_place(r, n, &p, true))
 		return false;
 	list = at_place(&p);
 	if (list->kind != VALUE_LIST)
 		return eval_fail(r->eval, n, "%s needs a list, not %s", n->op == CODE_PUSH ? "push" : "add", value_name(list));
-	for (uint32_t i = 0; n->op == CODE_ADD_TO_SET && i < list->node->n; i++) {
-		if (!eval_equal(r->eval, n, &value, &list->node->values[i], &same))
+	if (n->op == CODE_ADD_TO_SET) {
+		if (!eval_operator(r->eval, n, CODE_IN, &value, list, &there))
 			return false;
-		if (same)
+		if (there.kind == VALUE_TRUE)
 			return true;
 	}
 	if (!keep(r, n, n->n, &value, &kept))

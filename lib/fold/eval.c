@@ -99,7 +99,7 @@ bool eval_list_begin(struct eval *v, struct eval_list *l)
 	l->node = arena_take(&v->arena, sizeof *l->node);
 	if (l->node == NULL)
 		return eval_broken(v);
-	*l->node = (struct node){0};
+	*l->node = node_borrowed();
 	return true;
 }
 

@@ -5,12 +5,16 @@
 #include "base/hash.h"
 #include "fold/value.h"
 
-#define INDEX_FROM 17 /* fields of an object that gets an index */
+#define INDEX_FROM 17 /* fields of an object that gets an index, elements of a list that does when it is asked */
 #define SLOT_GONE UINT32_MAX
 
-/* Open addressing: the place of a key + 1, 0: empty. Half of the slots stay empty; those that are gone count as taken. */
+/*
+ * Open addressing: a place + 1, 0: empty. Half of the slots stay empty; those that are gone count as taken. Of a list it
+ * has the first of equal strings, and of equal small numbers; others it has not.
+ */
 struct node_index {
 	uint32_t mask, taken;
+	uint32_t n_digits; /* large numbers among a list's elements: a small one may equal them */
 	uint32_t slots[];
 };
 
@@ -21,14 +25,62 @@ static bool same_key(const struct node_key *k, const char *key, size_t size)
 
 /* ---- the index ---- */
 
-/* The slot of a key, or the empty one where it would be. */
-static uint32_t *slot_of(const struct node *n, const char *key, size_t size)
+/* What the i-th is found by: its key, in a list itself. */
+static struct value item_at(const struct node *n, uint32_t i)
+{
+	return n->keys != NULL ? value_text(n->keys[i].text, n->keys[i].size) : n->values[i];
+}
+
+static bool is_item(const struct value *v)
+{
+	return v->kind == VALUE_TEXT || v->kind == VALUE_NUMBER;
+}
+
+/* A small number without zeros at the end of its fraction: equal numbers are then the same. */
+static struct value plainest(struct value number)
+{
+	for (; number.scale > 0 && number.number % 10 == 0; number.scale--)
+		number.number /= 10;
+	return number;
+}
+
+static uint64_t item_hash(const struct value *v)
+{
+	struct value number;
+
+	if (v->kind == VALUE_TEXT)
+		return hash64(v->text, v->size, 0);
+	number = plainest(*v);
+	return hash64(&number.number, sizeof number.number, number.scale);
+}
+
+static bool same_item(const struct value *a, const struct value *b)
+{
+	struct value x, y;
+
+	if (a->kind != b->kind)
+		return false;
+	if (a->kind == VALUE_TEXT)
+		return a->size == b->size && (a->size == 0 || memcmp(a->text, b->text, a->size) == 0);
+	x = plainest(*a);
+	y = plainest(*b);
+	return x.number == y.number && x.scale == y.scale;
+}
+
+/* The slot of an item, or the empty one where it would be. */
+static uint32_t *slot_of(const struct node *n, const struct value *item)
 {
 	struct node_index *x = n->index;
-	uint32_t i = (uint32_t)hash64(key, size, 0) & x->mask;
+	uint32_t i = (uint32_t)item_hash(item) & x->mask;
 
-	while (x->slots[i] != 0 && (x->slots[i] == SLOT_GONE || !same_key(&n->keys[x->slots[i] - 1], key, size)))
-		i = (i + 1) & x->mask;
+	for (; x->slots[i] != 0; i = (i + 1) & x->mask) {
+		struct value there;
+		if (x->slots[i] == SLOT_GONE)
+			continue;
+		there = item_at(n, x->slots[i] - 1);
+		if (same_item(&there, item))
+			break;
+	}
 	return &x->slots[i];
 }
 
@@ -38,14 +90,20 @@ static void index_drop(struct node *n)
 	n->index = NULL;
 }
 
-/* Index the i-th key. */
+/* Index the i-th. */
 static void index_put(struct node *n, uint32_t i)
 {
-	*slot_of(n, n->keys[i].text, n->keys[i].size) = i + 1;
+	struct value item = item_at(n, i);
+	uint32_t *slot;
+
+	n->index->n_digits += item.kind == VALUE_DIGITS;
+	if (!is_item(&item) || *(slot = slot_of(n, &item)) != 0)
+		return;
+	*slot = i + 1;
 	n->index->taken++;
 }
 
-/* A new index of all keys, with room for as many again; without memory there is none, and keys are gone through. */
+/* A new index of all, with room for as many again; without memory there is none, and all are gone through. */
 static void index_make(struct node *n)
 {
 	size_t slots = 64;
@@ -68,7 +126,56 @@ static void index_move(struct node_index *x, uint32_t i, int by)
 			x->slots[s] += (uint32_t)by;
 }
 
+/* The i-th was put in. */
+static void index_insert(struct node *n, uint32_t i)
+{
+	bool last = i + 1 == n->n;
+
+	if (n->index == NULL && (n->keys == NULL || n->n < INDEX_FROM))
+		return;
+	if (n->keys == NULL && !last) {
+		index_drop(n);
+		return;
+	}
+	if (n->index != NULL && !last)
+		index_move(n->index, i, 1);
+	if (n->index != NULL && 2 * (n->index->taken + 1) <= n->index->mask)
+		index_put(n, i);
+	else if (n->n >= INDEX_FROM)
+		index_make(n);
+	else
+		index_drop(n);
+}
+
+/* The i-th is about to be taken out. */
+static void index_remove(struct node *n, uint32_t i)
+{
+	struct value item = item_at(n, i);
+	bool last = i + 1 == n->n;
+	uint32_t *slot;
+
+	if (n->index == NULL)
+		return;
+	if (n->keys == NULL && !last) {
+		index_drop(n);
+		return;
+	}
+	n->index->n_digits -= item.kind == VALUE_DIGITS;
+	if (is_item(&item) && *(slot = slot_of(n, &item)) == i + 1)
+		*slot = SLOT_GONE;
+	if (!last)
+		index_move(n->index, i, -1);
+}
+
 /* ---- nodes ---- */
+
+/* The index of a list that has none and gets none. */
+static struct node_index borrowed;
+
+struct node node_borrowed(void)
+{
+	return (struct node){.index = &borrowed};
+}
 
 struct node *node_new(bool object)
 {
@@ -108,12 +215,33 @@ void node_free(struct node *n)
 
 int64_t node_find(const struct node *n, const char *key, size_t size)
 {
-	if (n->index != NULL)
-		return (int64_t)*slot_of(n, key, size) - 1;
+	if (n->index != NULL) {
+		struct value item = value_text(key, size);
+		return (int64_t)*slot_of(n, &item) - 1;
+	}
 	for (uint32_t i = 0; i < n->n; i++)
 		if (same_key(&n->keys[i], key, size))
 			return i;
 	return -1;
+}
+
+int node_has(struct node *n, const struct value *v)
+{
+	if (n->index == &borrowed || n->n < INDEX_FROM || !is_item(v))
+		return -1;
+	if (n->index == NULL)
+		index_make(n);
+	if (n->index == NULL)
+		return -1;
+	if (*slot_of(n, v) != 0)
+		return 1;
+	return v->kind == VALUE_NUMBER && n->index->n_digits > 0 ? -1 : 0;
+}
+
+void node_changes(struct node *n)
+{
+	if (n->keys == NULL && n->index != NULL)
+		index_drop(n);
 }
 
 /* Room for one more. */
@@ -143,18 +271,11 @@ static void put(struct node *n, uint32_t i, char *key, size_t size, const struct
 	memmove(n->values + i + 1, n->values + i, (n->n - i) * sizeof *n->values);
 	n->values[i] = *v;
 	n->n++;
-	if (key == NULL)
-		return;
-	memmove(n->keys + i + 1, n->keys + i, (n->n - 1 - i) * sizeof *n->keys);
-	n->keys[i] = (struct node_key){key, (uint32_t)size};
-	if (n->index != NULL && i + 1 < n->n)
-		index_move(n->index, i, 1);
-	if (n->index != NULL && 2 * (n->index->taken + 1) <= n->index->mask)
-		index_put(n, i);
-	else if (n->n >= INDEX_FROM)
-		index_make(n);
-	else
-		index_drop(n);
+	if (key != NULL) {
+		memmove(n->keys + i + 1, n->keys + i, (n->n - 1 - i) * sizeof *n->keys);
+		n->keys[i] = (struct node_key){key, (uint32_t)size};
+	}
+	index_insert(n, i);
 }
 
 bool node_insert(struct node *n, uint32_t i, const char *key, size_t size, struct value v)
@@ -182,11 +303,7 @@ bool node_add(struct node *n, const char *key, size_t size, struct value v)
 void node_remove(struct node *n, uint32_t i, struct value *out)
 {
 	*out = n->values[i];
-	if (n->index != NULL) {
-		*slot_of(n, n->keys[i].text, n->keys[i].size) = SLOT_GONE;
-		if (i + 1 < n->n)
-			index_move(n->index, i, -1);
-	}
+	index_remove(n, i);
 	n->n--;
 	memmove(n->values + i, n->values + i + 1, (n->n - i) * sizeof *n->values);
 	if (n->keys != NULL) {

@@ -166,9 +166,10 @@ static bool is_in(struct eval *v, const struct code_node *n, const struct value 
 	struct value_iterator it;
 	struct value e;
 	bool found = false;
+	int known = b->kind == VALUE_LIST ? node_has(b->node, a) : -1;
 
-	if (value_is_null(b)) {
-		*out = value_bool(false);
+	if (known >= 0 || value_is_null(b)) {
+		*out = value_bool(known > 0);
 		return true;
 	}
 	if (value_is_object(b)) {

@@ -29,6 +29,7 @@ bool undo_set(struct undo *u, struct node *n, uint32_t i, struct value kept)
 	}
 	s->node = n;
 	s->old = n->values[i];
+	node_changes(n);
 	n->values[i] = kept;
 	u->n++;
 	return true;
@@ -44,6 +45,7 @@ bool undo_text(struct undo *u, struct node *n, uint32_t i, const struct value *t
 	s->node = n;
 	s->old.size = v->size;
 	memcpy(s->text, v->text, v->size);
+	node_changes(n);
 	memmove((char *)(uintptr_t)v->text, text->text, text->size);
 	((char *)(uintptr_t)v->text)[text->size] = '\0';
 	v->size = text->size;
@@ -111,11 +113,13 @@ static void take_back(struct undo_step *s)
 
 	switch (s->kind) {
 	case UNDO_SET:
+		node_changes(s->node);
 		value_drop(&s->node->values[s->index]);
 		s->node->values[s->index] = s->old;
 		s->old = value_null();
 		break;
 	case UNDO_TEXT:
+		node_changes(s->node);
 		s->node->values[s->index].size = s->old.size;
 		memcpy((char *)(uintptr_t)s->node->values[s->index].text, s->text, s->old.size);
 		break;

@@ -40,7 +40,7 @@ struct undo {
 bool undo_set(struct undo *u, struct node *n, uint32_t i, struct value kept);
 bool undo_add(struct undo *u, struct node *n, const char *key, size_t size, struct value kept);
 bool undo_remove(struct undo *u, struct node *n, uint32_t i);
-/* undo_set where both values are plain. */
+/* undo_set where both values are plain, and n is a state's fields. */
 static inline bool undo_set_plain(struct undo *u, struct node *n, uint32_t i, const struct value *plain)
 {
 	struct undo_step *s;

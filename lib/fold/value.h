@@ -52,13 +52,13 @@ struct node_index;
 
 /*
  * A list or an object, in the order of insertion. Nodes of node_new are changed by node_add, node_insert and
- * node_remove alone, but for what their values are; zeroed memory is an empty list.
+ * node_remove alone, but for what their values are (node_changes is told); zeroed memory is an empty list.
  */
 struct node {
 	uint32_t n, cap;
 	struct value *values;
 	struct node_key *keys;    /* NULL: a list */
-	struct node_index *index; /* of an object of many fields: where its keys are; NULL: none */
+	struct node_index *index; /* of many fields, or elements that are looked for: where they are; NULL: none */
 };
 
 static inline struct value value_null(void)
@@ -202,6 +202,9 @@ bool value_keep(const struct value *v, struct value *out);
 void value_drop(struct value *v);
 
 struct node *node_new(bool object);
+
+/* An empty list for memory that node_free does not free: it is never indexed. */
+struct node node_borrowed(void);
 void node_free(struct node *n); /* with all it holds; NULL is fine */
 
 /*
@@ -213,6 +216,15 @@ bool value_unpack(struct value *v, const struct names *names);
 
 /* The place of a key, -1: not there. */
 int64_t node_find(const struct node *n, const char *key, size_t size);
+
+/*
+ * Whether a list has an element that equals v, where that is known without a look at each: 1, 0; -1: it is not. Of long
+ * lists that states own it is, where v is a string or most kinds of numbers.
+ */
+int node_has(struct node *n, const struct value *v);
+
+/* Values of a node are about to change in their places. */
+void node_changes(struct node *n);
 
 /* Put a kept value at the end; the key is copied. False when memory ran out (v is still the caller's). */
 bool node_add(struct node *n, const char *key, size_t size, struct value v);

@@ -878,6 +878,77 @@ static void fields_come_and_go(void **state)
 	node_free(n);
 }
 
+/* A list that changes by chance knows of strings and numbers whether it has them, as one who looks at each does. */
+static void lists_know_what_they_have(void **state)
+{
+	static const char *const texts[] = {
+		"1", "1.0", "1.50", "1.5", "0", "-0", "0.000", "7", "70e-1", "100", "1e2", "1e400", "10e399",
+		"1.000000000000000000000000000000", "123456789012345678901234567890", "null", "true", "false", "[1]", "{\"a\":1}",
+		"\"\"", "\"1\"", "\"a\"", "\"b\"", "\"ab\"", "\"a much longer string than others\"",
+	};
+	enum { N = COUNT(texts), STEPS = 4000 };
+	struct value values[N], v, gone;
+	struct arena arena = {.limit = 1 << 20};
+	struct node *n = node_new(false), other = node_borrowed();
+	struct fixture f;
+	uint64_t seed = 7;
+	int asked[3] = {0};
+
+	(void)state;
+	begin(&f);
+	for (size_t i = 0; i < N; i++)
+		values[i] = value_of(&f, texts[i], KEPT);
+	for (int step = 0; step < STEPS; step++) {
+		/* Of few kinds for a while, then of others: lists that lack some. */
+		size_t from = (size_t)step / 100 * 5 % N, what = (from + chance_of(&seed, 6)) % N;
+		uint32_t at = n->n == 0 ? 0 : (uint32_t)chance_of(&seed, n->n);
+		size_t how = n->n < 60 ? chance_of(&seed, 12) : 12;
+
+		assert_true(value_keep(&values[what], &v));
+		if (how < 6) {
+			assert_true(node_add(n, NULL, 0, v));
+		} else if (how == 6) {
+			assert_true(node_insert(n, at, NULL, 0, v));
+		} else if (how == 7 && n->n > 0) {
+			node_changes(n);
+			value_drop(&n->values[at]);
+			n->values[at] = v;
+		} else {
+			value_drop(&v);
+			if (how < 12 && n->n > 0) {
+				node_remove(n, how == 8 ? at : n->n - 1, &gone);
+				value_drop(&gone);
+			}
+			while (how == 12 && n->n > 10) {
+				node_remove(n, n->n - 1, &gone);
+				value_drop(&gone);
+			}
+		}
+		for (size_t i = 0; i < N; i++) {
+			bool there = false, item = values[i].kind == VALUE_TEXT || values[i].kind == VALUE_NUMBER;
+			int known;
+			if (chance_of(&seed, 3) == 0)
+				continue;
+			known = node_has(n, &values[i]);
+			for (uint32_t k = 0; k < n->n && !there; k++)
+				there = value_equal(&n->values[k], &values[i], f.numbered.names, &arena);
+			CHECK(known == -1 || known == (int)there, "step %d, %s: %d", step, texts[i], known);
+			CHECK(known == -1 ? values[i].kind != VALUE_TEXT || n->n < 17 : item && n->n >= 17, "step %d, %s: %d", step, texts[i], known);
+			asked[known + 1]++;
+			arena_reset(&arena);
+		}
+	}
+	assert_true(asked[0] > 1000 && asked[1] > 1000 && asked[2] > 1000);
+	for (int i = 0; i < 40; i++)
+		assert_true(node_add(n, NULL, 0, value_integer(i)));
+	other.values = n->values;
+	other.n = n->n;
+	assert_int_equal(node_has(&other, &n->values[20]), -1);
+	node_free(n);
+	arena_free(&arena);
+	end(&f);
+}
+
 /* Any bytes are a key. */
 static void keys_of_any_bytes(void **state)
 {
@@ -1059,6 +1130,7 @@ int main(void)
 		cmocka_unit_test(unpacks),
 		cmocka_unit_test(nodes_change),
 		cmocka_unit_test(fields_come_and_go),
+		cmocka_unit_test(lists_know_what_they_have),
 		cmocka_unit_test(keys_of_any_bytes),
 		cmocka_unit_test(depth_is_known),
 		cmocka_unit_test(depth_has_a_limit),
