@@ -256,6 +256,8 @@ static int run_word(int argc, char **argv)
 		return run_tool(tool, argc, argv);
 	if (argv[0][0] != '-' && strcmp(argv[0], "help") != 0)
 		return run_program(argv);
+	if (strcmp(argv[0], "help") == 0 && argc > 1 && argv[1][0] == '-') /* of evs itself */
+		return run_word(argc - 1, argv + 1);
 	if (strcmp(argv[0], "help") == 0 && argc > 2)
 		return message_usage("one operand too many: '%s'; usage: evs help [TOOL|TOPIC]", argv[2]);
 	if (strcmp(argv[0], "help") == 0 && argc == 2 && strcmp(argv[1], "help") != 0)

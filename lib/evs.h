@@ -817,7 +817,8 @@ struct evs_stat {
 	uint64_t last_position;
 	uint64_t file_bytes;
 	uint64_t segments, runs, tail_events, names, dead_letters;
-	int64_t first_moment_ns, last_moment_ns;   /* the least and greatest timestamp; events > 0 */
+	/* The least and greatest timestamp; events > 0. What lies outside 1678 to 2261 is INT64_MIN or INT64_MAX. */
+	int64_t first_moment_ns, last_moment_ns;
 	int64_t first_recorded_us, last_recorded_us;
 };
 

@@ -177,3 +177,12 @@ unlocked='a.evs-lock cannot be written: right unless somebody appends meanwhile'
 	err_has 'File too large'
 	is "$(count a.evs)" 1
 }
+
+@test "a name that leaves no room for that of the lock file makes no store" {
+	name=$(printf 'n%.0s' {1..251})
+	ran 1 evs append "$name" <<<'{"eventType":"a"}'
+	err_is "evs-append: $name: cannot create the store, whose lock file has this name and -lock: File name too long"
+	is "$(ls)" ''
+	quiet evs append "${name%n}" <<<'{"eventType":"a"}'
+	ran 0 evs verify "${name%n}"
+}

@@ -215,6 +215,34 @@ load helper
 	is "$(count a.evs)" 3
 }
 
+@test "append waits for an input that does not wait itself, and says how much of one that fails is safe" {
+	python3 - <<-'END'
+	import fcntl, os, subprocess, time
+	def given():
+	    return subprocess.run(["evs", "cat", "a.evs", "--fields", ".eventType"], stdout=subprocess.PIPE).stdout.count(b"\n")
+	def wait(n):
+	    end = time.time() + 20
+	    while given() != n:
+	        assert time.time() < end, given()
+	        time.sleep(0.01)
+	subprocess.run(["evs", "append", "a.evs"], stdin=subprocess.DEVNULL)
+	r, w = os.pipe()
+	fcntl.fcntl(r, fcntl.F_SETFL, os.O_NONBLOCK)
+	append = subprocess.Popen(["evs", "append", "a.evs"], stdin=r)
+	for n, lines in enumerate((b'{"eventType":"a"}\n{"eventType":"b"}', b'\n{"eventType":"c"}', b'\n'), 1):
+	    os.write(w, lines)
+	    wait(n)
+	os.close(w)
+	assert append.wait() == 0
+	END
+	echo '{"eventType":"d"}' >in
+	mkdir folder
+	ran 1 evs append a.evs - <folder
+	err_is 'evs-append: a.evs: cannot read the input: Is a directory; 0 events before it are committed'
+	ran 1 evs append a.evs --atomic - <folder
+	err_is 'evs-append: a.evs: cannot read the input: Is a directory; nothing was appended'
+}
+
 @test "append ends a batch at a signal, and says so by its status" {
 	for signal in INT:130 TERM:143 HUP:129; do
 		rm -f in out a.evs*

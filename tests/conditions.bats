@@ -367,3 +367,13 @@ made() {
 	err_has 'nothing was appended'
 	is "$(count b.evs)" 0
 }
+
+@test "--fail-if is looked at also where all lines are bad" {
+	quiet evs append a.evs <<<'{"eventType":"a"}'
+	for policy in dlq skip; do
+		ran 3 evs append a.evs --on-error $policy --fail-if '[{}]' <<<'bad'
+		err_has 'the append condition fails: the event at position 1 matches; nothing was appended'
+		ran 4 evs append a.evs --on-error $policy --fail-if '[{"types":["b"]}]' <<<'bad'
+	done
+	is "$(evs dlq a.evs list | wc -l)" 1
+}

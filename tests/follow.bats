@@ -205,3 +205,33 @@ os.execv(sys.argv[1], sys.argv[1:])' "$EVS_BIN/evs" append a.evs --receipts <fee
 	out_is ''
 	err_is 'evs-cat: a.evs: no such store'
 }
+
+@test "cat -f --as-of a moment to come ends then, and -f --event with that event" {
+	quiet evs append a.evs <<<'{"eventType":"a","eventId":"one"}'
+	begun=$(date +%s%N)
+	ran 0 timeout 20 evs cat a.evs -f --fields .eventId --as-of "$(date -u -d '+2 seconds' +%FT%TZ)"
+	out_is '{"eventId":"one"}'
+	[ $((($(date +%s%N) - begun) / 1000000)) -ge 900 ] || fail 'before the moment had come'
+	ran 0 timeout 20 evs cat a.evs -f --event one --fields .eventId
+	out_is '{"eventId":"one"}'
+	follows --event two --fields .eventId
+	quiet evs append a.evs <<<'{"eventType":"a","eventId":"two"}'
+	ended "$cat"
+	wait "$cat"
+	is "$(cat out)" '{"eventId":"two"}'
+}
+
+@test "cat -f --stream ends with the types when the ID has come to be in several" {
+	evs append a.evs </dev/null
+	follows --stream 42 --fields .eventType
+	for type in Order Order Invoice; do
+		quiet evs append a.evs --aggregate-type $type --stream 42 <<<'{"eventType":"a"}'
+		[ $type = Invoice ] || { n=$((n + 1)); wait_for lines_in out $n; }
+	done
+	ended "$cat"
+	status=0
+	wait "$cat" || status=$?
+	is "$status" 2
+	is "$(cat err)" "evs-cat: a.evs: stream '42' is there in several aggregate types: Invoice, Order; add --aggregate-type (\"\" for none)"
+	is "$(wc -l <out)" 2
+}

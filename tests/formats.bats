@@ -228,6 +228,7 @@ ping                      ' a.evs --format table --fields .eventType,.data.total
 		eventType=.|names no field
 		position=.a|'position' is no field of the envelope
 		eventType=.a[|no path at
+		eventType=.a,aggregateId=.b,eventType=.b|'eventType' is there twice
 	END
 	ran 2 evs append w.evs --map eventType=.a --format cloudevents in
 	err_has "--map and --format cloudevents exclude each other"

@@ -150,3 +150,11 @@ tail_took() {
 	wait $!
 	positions 1 a.evs
 }
+
+@test "little address space is enough for a small store, and where it is not ulimit -v is named" {
+	quiet evs append a.evs <<<'{"eventType":"a"}'
+	ran 0 bash -c 'ulimit -v 1000000 && evs append a.evs <<<"{\"eventType\":\"b\"}" && evs cat a.evs --fields .eventType'
+	out_is $'{"eventType":"a"}\n{"eventType":"b"}'
+	ran 1 bash -c 'ulimit -v 200000 && evs cat a.evs'
+	err_is 'evs-cat: a.evs: cannot map the store; ulimit -v may be too low: Cannot allocate memory'
+}

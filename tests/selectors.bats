@@ -124,6 +124,8 @@ table() {
 		|--from 5 --to 4
 		|--after 18446744073709551615
 		1 2 3 4 5 6 7 8 9 10 11 12|--to 18446744073709551615
+		1 2 3 4 6 7 8 9 10 11 12|--from-revision 0
+		1 2 3 4 6 7 8 9 10 11 12|--from-revision 1
 		2 6 10|--from-revision 2
 		6 10|--from-revision 3
 		10|--from-revision 3 --stream 42 --aggregate-type Order --after 6
@@ -239,7 +241,7 @@ table() {
 		--limit ten|option '--limit' needs a number from 0, not 'ten'
 		-n -5|option '-n' needs a number from 0, not '-5'
 		--last 1e3|option '--last' needs a number
-		--from 18446744073709551616|needs a number
+		--from 18446744073709551616|option '--from' takes no number above 18446744073709551615, and not '18446744073709551616'
 		--since yesterday|option '--since' needs a time such as
 		--until 2026-02-30|option '--until' needs a time
 		--as-of ''|option '--as-of' needs a time

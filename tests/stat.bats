@@ -161,3 +161,30 @@ model() {
 	ran 2 evs stat a.evs --stream 7
 	err_has "evs-stat: a.evs: stream '7' is there in several aggregate types"
 }
+
+@test "stat's first and last times are events' own, whatever their year" {
+	for year in 1600 0001 9999; do
+		echo "{\"eventType\":\"a\",\"timestamp\":\"$year-12-31T23:59:59.5Z\"}"
+	done >all
+	while read -r first last lines; do
+		sed -n "$lines" all >in
+		rm -f a.evs*
+		quiet evs append a.evs in
+		ran 0 jq -r '.firstTime, .lastTime' <<<"$(evs stat a.evs)"
+		out_is "$first-12-31T23:59:59.500000Z"$'\n'"$last-12-31T23:59:59.500000Z"
+		ran 0 jq -r '.firstTime, .lastTime' <<<"$(evs stat a.evs --type a)"
+		out_is "$first-12-31T23:59:59.500000Z"$'\n'"$last-12-31T23:59:59.500000Z"
+	done <<-'END'
+		0001 9999 1,3p
+		0001 1600 1,2p
+		9999 9999 3p
+		1600 1600 1p
+	END
+	# A moment whose year in UTC cannot be written counts on the nearest day that can.
+	rm a.evs*
+	printf '{"eventType":"a","timestamp":"%s"}\n' 0000-01-01T00:00:00+01:00 9999-12-31T23:59:59-00:01 >in
+	quiet evs append a.evs in
+	ran 0 evs stat a.evs --by hour
+	ran 0 jq -r .hour <<<"$output"
+	out_is $'0000-01-01T00Z\n9999-12-31T23Z'
+}

@@ -266,6 +266,17 @@ TOOLS=$(sed -n 's/^TOOLS *:= //p' "$ROOT/Makefile")
 	out_is 'man: -s 1 evs-mine'
 }
 
+@test "evs help --help and --version are those of evs" {
+	for option in --help -h --version -V; do
+		try evs $option
+		wanted=$output
+		ran 0 evs help $option
+		out_is "$wanted"
+		err_is ''
+	done
+	ran 2 evs help --unknown
+}
+
 @test "evs help in a pipe is plain text; without man it is mandoc's, without both the help" {
 	ran 0 bash -c 'evs help concepts | cat'
 	out_has 'EVS(7)'

@@ -1,6 +1,6 @@
 #include "common/options.h"
 
-#include <stdint.h>
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -119,6 +119,8 @@ static bool set_number(struct parse *p, const struct met *met, const char *value
 	bool positive = met->option->kind == OPTION_POSITIVE, given = true;
 	uint64_t number;
 
+	if (*value != '\0' && strspn(value, "0123456789") == strlen(value) && !value_number(value, &number))
+		return end(p, message_usage("option '%s' takes no number above %" PRIu64 ", and not '%s'", met->shown, UINT64_MAX, value));
 	if (!value_number(value, &number) || (positive && number == 0))
 		return end(p, message_usage("option '%s' needs a number from %d, not '%s'", met->shown, positive, value));
 	memcpy(met->place + met->option->field, &number, sizeof number);

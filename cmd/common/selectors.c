@@ -23,7 +23,7 @@ const struct option selectors_table[] = {
 	{0, "from", "POS", OPTION_NUMBER, FIELD(from), 0, NULL, "events at positions from POS on"},
 	{0, "after", "POS", OPTION_NUMBER, FIELD(after), 0, NULL, "events at positions greater than POS"},
 	{0, "to", "POS", OPTION_NUMBER, FIELD(to), offsetof(struct selectors, has_to), NULL, "events at positions up to POS"},
-	{0, "from-revision", "N", OPTION_NUMBER, FIELD(from_revision), 0, NULL,
+	{0, "from-revision", "N", OPTION_NUMBER, FIELD(from_revision), offsetof(struct selectors, has_from_revision), NULL,
 	 "events from this revision of their stream on"},
 	{0, "since", "TIME", OPTION_TIME, FIELD(since), 0, NULL,
 	 "events whose timestamp is not before TIME: RFC 3339, a date, or -15m, -2h, -7d"},
@@ -47,6 +47,8 @@ bool selectors_finish(struct selectors *s)
 		s->selector.has_limit = true;
 		s->selector.limit = 0;
 	}
+	if (s->has_from_revision && s->selector.from_revision == 0) /* in the library that is: also events that have none */
+		s->selector.from_revision = 1;
 	if (s->shard == NULL)
 		return true;
 	if (!value_fraction(s->shard, &part, &whole) || part < 1 || part > whole || whole > UINT_MAX) {

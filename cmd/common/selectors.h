@@ -8,7 +8,7 @@
 struct selectors {
 	struct evs_selector selector;
 	const char *shard;
-	bool has_to;
+	bool has_to, has_from_revision;
 };
 
 extern const struct option selectors_table[];

@@ -2,21 +2,18 @@
 
 #include <inttypes.h>
 
-#include "base/moment.h"
 #include "common/text.h"
 
-/* The moment in microseconds, rounded down. */
-static int64_t to_us(int64_t ns)
-{
-	return ns / 1000 - (ns % 1000 < 0);
-}
+/* Moments outside of what has nanoseconds in 64 bits. */
+#define EARLY "1677-01-01"
+#define LATE "2263-01-01"
 
 /* ,"name":"2026-05-14T10:30:00.000000Z", or null where there are no events */
-static void put_time(struct buf *out, const char *name, const struct summary *s, int64_t us)
+static void put_time(struct buf *out, const char *name, const struct summary *s, struct moment at)
 {
 	char text[MOMENT_TEXT];
 
-	moment_format_us(us, text);
+	moment_format(at, text);
 	if (s->events == 0)
 		buf_printf(out, ",\"%s\":null", name);
 	else
@@ -27,10 +24,10 @@ void summary_json(struct buf *out, const struct summary *s)
 {
 	buf_printf(out, "{\"events\":%" PRIu64 ",\"streams\":%" PRIu64 ",\"types\":%" PRIu64, s->events, s->streams,
 	           s->types);
-	put_time(out, "firstTime", s, to_us(s->first_ns));
-	put_time(out, "lastTime", s, to_us(s->last_ns));
-	put_time(out, "firstRecordedAt", s, s->first_recorded_us);
-	put_time(out, "lastRecordedAt", s, s->last_recorded_us);
+	put_time(out, "firstTime", s, s->first);
+	put_time(out, "lastTime", s, s->last);
+	put_time(out, "firstRecordedAt", s, moment_of_us(s->first_recorded_us));
+	put_time(out, "lastRecordedAt", s, moment_of_us(s->last_recorded_us));
 	if (s->whole) {
 		buf_printf(out, ",\"bytes\":%" PRIu64 ",\"bytesPerEvent\":", s->store.file_bytes);
 		if (s->events == 0)
@@ -52,14 +49,14 @@ static void put_count(struct buf *out, const char *name, uint64_t number)
 }
 
 /* A line of the table: from when to when. */
-static void put_span(struct buf *out, const char *name, int64_t first_us, int64_t last_us)
+static void put_span(struct buf *out, const char *name, struct moment first, struct moment last)
 {
-	char first[MOMENT_TEXT], last[MOMENT_TEXT];
+	char texts[2][MOMENT_TEXT];
 
-	moment_format_us(first_us, first);
-	moment_format_us(last_us, last);
+	moment_format(first, texts[0]);
+	moment_format(last, texts[1]);
 	/* Seconds are enough for people. */
-	buf_printf(out, "%-14s%.19sZ to %.19sZ\n", name, first, last);
+	buf_printf(out, "%-14s%.19sZ to %.19sZ\n", name, texts[0], texts[1]);
 }
 
 void summary_table(struct buf *out, const struct summary *s)
@@ -68,8 +65,8 @@ void summary_table(struct buf *out, const struct summary *s)
 	put_count(out, "streams", s->streams);
 	put_count(out, "types", s->types);
 	if (s->events > 0) {
-		put_span(out, "happened", to_us(s->first_ns), to_us(s->last_ns));
-		put_span(out, "recorded", s->first_recorded_us, s->last_recorded_us);
+		put_span(out, "happened", s->first, s->last);
+		put_span(out, "recorded", moment_of_us(s->first_recorded_us), moment_of_us(s->last_recorded_us));
 	}
 	if (!s->whole)
 		return;
@@ -89,14 +86,14 @@ void summary_table(struct buf *out, const struct summary *s)
 static int add_type(void *context, const struct evs_count *count)
 {
 	struct summary *s = context;
-	int64_t first = 0, last = 0;
+	struct moment first = {0}, last = {0};
 
-	moment_parse(count->first, count->first_size, &first);
-	moment_parse(count->last, count->last_size, &last);
-	if (s->types == 0 || first < s->first_ns)
-		s->first_ns = first;
-	if (s->types == 0 || last > s->last_ns)
-		s->last_ns = last;
+	moment_read(count->first, count->first_size, &first);
+	moment_read(count->last, count->last_size, &last);
+	if (s->types == 0 || moment_compare(first, s->first) < 0)
+		s->first = first;
+	if (s->types == 0 || moment_compare(last, s->last) > 0)
+		s->last = last;
 	s->types++;
 	s->events += count->events;
 	return 0;
@@ -132,6 +129,30 @@ static int find_recorded(struct evs_store *store, struct evs_selector selector, 
 	return status == EVS_END ? EVS_OK : status;
 }
 
+/* The first and the last moment of a whole store. Those that have no nanoseconds in 64 bits are looked up in their events. */
+static int find_moments(struct evs_store *store, struct summary *s, struct evs_error *err)
+{
+	const int64_t first = s->store.first_moment_ns, last = s->store.last_moment_ns;
+	const struct evs_selector early = {.until = EARLY}, late = {.since = LATE};
+	struct summary found = {0};
+	int status = EVS_OK;
+
+	s->first = moment_of_ns(first);
+	s->last = moment_of_ns(last);
+	if (first == MOMENT_MIN || last == MOMENT_MIN) {
+		status = evs_stat_by(store, &early, EVS_BY_TYPE, add_type, &found, err);
+		s->first = first == MOMENT_MIN ? found.first : s->first;
+		s->last = last == MOMENT_MIN ? found.last : s->last;
+	}
+	if (status == EVS_OK && (first == MOMENT_MAX || last == MOMENT_MAX)) {
+		found = (struct summary){0};
+		status = evs_stat_by(store, &late, EVS_BY_TYPE, add_type, &found, err);
+		s->first = first == MOMENT_MAX ? found.first : s->first;
+		s->last = last == MOMENT_MAX ? found.last : s->last;
+	}
+	return status;
+}
+
 int summary_make(struct evs_store *store, const struct selectors *selectors, struct summary *s, struct evs_error *err)
 {
 	const struct evs_selector *selector = &selectors->selector;
@@ -143,11 +164,9 @@ int summary_make(struct evs_store *store, const struct selectors *selectors, str
 		s->events = s->store.events;
 		s->streams = s->store.streams;
 		s->types = s->store.types;
-		s->first_ns = s->store.first_moment_ns;
-		s->last_ns = s->store.last_moment_ns;
 		s->first_recorded_us = s->store.first_recorded_us;
 		s->last_recorded_us = s->store.last_recorded_us;
-		return status;
+		return status == EVS_OK && s->events > 0 ? find_moments(store, s, err) : status;
 	}
 	status = evs_stat_by(store, selector, EVS_BY_TYPE, add_type, s, err);
 	if (status == EVS_OK)

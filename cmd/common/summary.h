@@ -6,12 +6,14 @@
 #include <stdint.h>
 
 #include "base/buf.h"
+#include "base/moment.h"
 #include "common/selectors.h"
 #include "evs.h"
 
 struct summary {
 	uint64_t events, streams, types;
-	int64_t first_ns, last_ns, first_recorded_us, last_recorded_us; /* events > 0 */
+	struct moment first, last; /* events > 0; as what follows */
+	int64_t first_recorded_us, last_recorded_us;
 	bool whole; /* no selectors: what follows is known */
 	struct evs_stat store;
 };

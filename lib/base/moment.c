@@ -204,8 +204,17 @@ static void two(char *text, unsigned v)
 	text[1] = (char)('0' + v % 10);
 }
 
-void moment_format(struct moment m, char *text)
+/* The nearest moment that has a year of four digits, in UTC. */
+static struct moment writable(struct moment m)
 {
+	const struct moment first = {days_of(0, 1, 1) * DAY, 0}, last = {days_of(10000, 1, 1) * DAY - 1, NS_PER_S - 1};
+
+	return moment_compare(m, first) < 0 ? first : moment_compare(m, last) > 0 ? last : m;
+}
+
+void moment_format(struct moment moment, char *text)
+{
+	struct moment m = writable(moment);
 	int64_t days = m.seconds / DAY, rest = m.seconds % DAY, year;
 	uint32_t us = m.ns / 1000;
 	unsigned month, day;
@@ -215,8 +224,6 @@ void moment_format(struct moment m, char *text)
 		days--;
 	}
 	date_of(days, &year, &month, &day);
-	if (year < 0 || year > 9999)
-		year = 9999;
 	two(text, (unsigned)year / 100);
 	two(text + 2, (unsigned)year % 100);
 	text[4] = '-';
@@ -236,15 +243,24 @@ void moment_format(struct moment m, char *text)
 	text[26] = 'Z';
 }
 
-void moment_format_us(int64_t us, char *text)
+struct moment moment_of_ns(int64_t ns)
+{
+	int64_t seconds = ns / NS_PER_S, fraction = ns % NS_PER_S;
+
+	return fraction < 0 ? (struct moment){seconds - 1, (uint32_t)(fraction + NS_PER_S)} : (struct moment){seconds, (uint32_t)fraction};
+}
+
+struct moment moment_of_us(int64_t us)
 {
 	int64_t seconds = us / 1000000, fraction = us % 1000000;
 
-	if (fraction < 0) {
-		fraction += 1000000;
-		seconds--;
-	}
-	moment_format((struct moment){seconds, (uint32_t)fraction * 1000}, text);
+	return fraction < 0 ? (struct moment){seconds - 1, (uint32_t)(fraction + 1000000) * 1000} :
+	                      (struct moment){seconds, (uint32_t)fraction * 1000};
+}
+
+void moment_format_us(int64_t us, char *text)
+{
+	moment_format(moment_of_us(us), text);
 }
 
 int64_t moment_now_us(void)

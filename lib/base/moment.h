@@ -38,10 +38,17 @@ bool moment_read(const char *text, size_t size, struct moment *m);
  */
 bool moment_parse_option(const char *text, int64_t now_ns, bool is_end, int64_t *ns);
 
-/* Write a moment, or microseconds since 1970, as 2026-05-14T10:30:00.123456Z: MOMENT_TEXT bytes, not terminated. */
+/*
+ * Write a moment, or microseconds since 1970, as 2026-05-14T10:30:00.123456Z: MOMENT_TEXT bytes, not terminated; of a year that
+ * has no four digits the nearest that has.
+ */
 #define MOMENT_TEXT 27
 void moment_format(struct moment m, char *text);
 void moment_format_us(int64_t us, char *text);
+
+/* The moment of nanoseconds, and of microseconds, since 1970. */
+struct moment moment_of_ns(int64_t ns);
+struct moment moment_of_us(int64_t us);
 
 int64_t moment_now_us(void);
 

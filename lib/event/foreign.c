@@ -186,7 +186,10 @@ int parse_map(struct parse_rules *rules, const char *text, struct evs_error *err
 			return error_set(err, EVS_USAGE, 0, "--map: no path at '%s'; a path looks like .user.id", rest);
 		if (path.n == 0)
 			return error_set(err, EVS_USAGE, 0, "--map: the path of '%s' names no field", name_fixed_text(field));
-		path_free(&rules->map[field]);
+		if (rules->map[field].steps != NULL) {
+			path_free(&path);
+			return error_set(err, EVS_USAGE, 0, "--map: '%s' is there twice; an event has it once", name_fixed_text(field));
+		}
 		rules->map[field] = path;
 		p = *rest == ',' ? rest + 1 : rest;
 	}

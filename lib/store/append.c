@@ -280,22 +280,29 @@ static void say_committed(const struct evs_append *a, struct evs_error *err)
 	         (unsigned long long)done.events);
 }
 
+/* Add to a message that nothing is. */
+static void say_nothing(struct evs_error *err)
+{
+	size_t n;
+
+	if (err == NULL || strstr(err->message, "nothing was appended") != NULL)
+		return;
+	n = strlen(err->message);
+	snprintf(err->message + n, sizeof err->message - n, "; nothing was appended");
+}
+
 /* What happens to the lines before one that ended the append. */
 static int end_at(struct evs_append *a, int status, struct evs_error *err)
 {
 	struct evs_error second;
-	size_t n;
 
 	a->failed = true;
 	if (a->rules.whole || (status != EVS_BAD_EVENT && status != EVS_CONFLICT)) {
 		commit_abort(a->commit);
-		if (a->rules.whole && (status == EVS_BAD_EVENT || status == EVS_CONFLICT) && err != NULL &&
-		    strstr(err->message, "nothing was appended") == NULL) {
-			n = strlen(err->message);
-			snprintf(err->message + n, sizeof err->message - n, "; nothing was appended");
-		}
 		if (!a->rules.whole)
 			say_committed(a, err);
+		else if (status == EVS_BAD_EVENT || status == EVS_CONFLICT)
+			say_nothing(err);
 		return status;
 	}
 	if (commit_end(a->commit, true, &second) != EVS_OK) {
@@ -553,6 +560,14 @@ static int settle(struct evs_append *a, struct evs_error *err)
 	return status;
 }
 
+/* Have all lines that are whole durable. */
+static int settle_lines(struct evs_append *a, struct evs_error *err)
+{
+	int status = take_text(a, true, err);
+
+	return status == EVS_OK ? settle(a, err) : status;
+}
+
 /* The end of an input: the last line may lack its newline. */
 static int end_of_input(struct evs_append *a, struct evs_error *err)
 {
@@ -582,7 +597,22 @@ static int read_failed(struct evs_append *a, struct evs_error *err)
 	int saved = errno, status = settle(a, err);
 
 	a->failed = true;
-	return status == EVS_OK ? error_set(err, EVS_IO, saved, "cannot read the input") : status;
+	if (status != EVS_OK)
+		return status;
+	error_set(err, EVS_IO, saved, "cannot read the input");
+	if (a->rules.whole)
+		say_nothing(err);
+	else
+		say_committed(a, err);
+	return EVS_IO;
+}
+
+/* Wait for an input that gives what it has and does not wait itself. A signal ends it too. */
+static void wait_input(int fd)
+{
+	struct pollfd wait = {.fd = fd, .events = POLLIN};
+
+	poll(&wait, 1, -1);
 }
 
 static int begin_input(struct evs_append *a, struct evs_error *err)
@@ -617,6 +647,12 @@ int evs_append_read(struct evs_append *a, int fd, struct evs_error *err)
 		n = read(fd, text->data + text->size, room);
 		if (n < 0 && errno == EINTR)
 			continue;
+		if (n < 0 && errno == EAGAIN) {
+			status = a->rules.whole ? EVS_OK : settle_lines(a, err);
+			if (status == EVS_OK)
+				wait_input(fd);
+			continue;
+		}
 		if (n < 0)
 			return read_failed(a, err);
 		if (n == 0)
@@ -624,13 +660,7 @@ int evs_append_read(struct evs_append *a, int fd, struct evs_error *err)
 		text->size += (size_t)n;
 		a->bytes += (uint64_t)n;
 		a->since_pause += (uint64_t)n;
-		if (!a->rules.whole && paused(a, fd)) {
-			status = take_text(a, true, err);
-			if (status == EVS_OK)
-				status = settle(a, err);
-		} else {
-			status = take_text(a, false, err);
-		}
+		status = !a->rules.whole && paused(a, fd) ? settle_lines(a, err) : take_text(a, false, err);
 	}
 	return status;
 }

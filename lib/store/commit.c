@@ -688,6 +688,8 @@ int commit_end(struct commit *c, bool last, struct evs_error *err)
 		return EVS_OK;
 	if (c->rules->whole && !last)
 		return flush_part(c, err);
+	if (c->unmet && c->fresh + c->repeated == 0) /* all lines were bad: no event was there to be refused */
+		return refuse(c, err);
 	if (c->open.events == 0 && c->open.rejected == 0 && c->rules->with == NULL && (c->failed || name_count(c->store->names) == c->names_before)) {
 		kv_abort(c->txn); /* duplicates alone: nothing to write */
 		c->txn = NULL;

@@ -2,6 +2,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <libgen.h>
+#include <limits.h>
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
@@ -18,9 +19,10 @@
 #include "store/survey.h"
 
 #define MAP_SIZE ((size_t)1 << 40) /* address space, not disk */
-#define MAP_SIZE_MIN ((size_t)1 << 32)
+#define MAP_SIZE_MIN ((size_t)1 << 28)
 #define READERS_MAX 1022
 #define FORGET_BYTES (32u << 20)
+#define LOCK_SUFFIX "-lock" /* LMDB's own */
 #define OPENING_LOCK 0 /* of the lock file, in which LMDB locks its first bytes */
 
 /* ---- open and close ---- */
@@ -56,7 +58,7 @@ static int open_env(struct kv *kv, const char *path, unsigned flags)
 	struct buf name = {0};
 	int rc;
 
-	buf_printf(&name, "%s-lock", path);
+	buf_printf(&name, "%s" LOCK_SUFFIX, path);
 	buf_byte(&name, 0);
 	if (name.failed || lock_wait((const char *)name.data, path, OPENING_LOCK, &kv->opening) != LOCK_OK) {
 		rc = name.failed ? ENOMEM : errno;
@@ -75,7 +77,7 @@ static bool cannot_lock(const char *path)
 	struct buf name = {0};
 	bool cannot = false;
 
-	buf_printf(&name, "%s-lock", path);
+	buf_printf(&name, "%s" LOCK_SUFFIX, path);
 	buf_byte(&name, 0);
 	if (!name.failed && faccessat(AT_FDCWD, (const char *)name.data, R_OK | W_OK, AT_EACCESS) != 0)
 		cannot = errno != ENOENT || faccessat(AT_FDCWD, dirname((char *)name.data), W_OK | X_OK, AT_EACCESS) != 0;
@@ -253,6 +255,14 @@ static char *real_name(const char *path, bool create)
 	return realpath(path, NULL);
 }
 
+/* Whether the name is so short that its lock file can have one: else a file would be made that can never be opened. */
+static bool lock_has_name(const char *path)
+{
+	const char *slash = strrchr(path, '/');
+
+	return strlen(slash == NULL ? path : slash + 1) + strlen(LOCK_SUFFIX) <= NAME_MAX;
+}
+
 int kv_open(const char *path, enum kv_mode mode, const struct kv_record *first, size_t n, struct kv **out,
             struct evs_error *err)
 {
@@ -268,7 +278,8 @@ int kv_open(const char *path, enum kv_mode mode, const struct kv_record *first, 
 		return error_nomem(err);
 	status = pages_inspect(path, mode == KV_CREATE, &found, err);
 	if (status == EVS_OK && found == PAGES_MISSING)
-		status = make_new(path, first, n, err);
+		status = lock_has_name(path) ? make_new(path, first, n, err) :
+		                               error_set(err, EVS_IO, ENAMETOOLONG, "cannot create the store, whose lock file has this name and %s", LOCK_SUFFIX);
 	if (status != EVS_OK)
 		goto failed;
 	create = found != PAGES_STORE;
@@ -281,7 +292,8 @@ int kv_open(const char *path, enum kv_mode mode, const struct kv_record *first, 
 	kv->unlocked = mode == KV_READ && cannot_lock(real);
 	rc = kv->unlocked ? try_open_env(kv, real, MDB_RDONLY | MDB_NOLOCK) : open_env(kv, real, mode == KV_READ ? MDB_RDONLY : 0);
 	if (rc != 0) {
-		status = kv_fail(err, rc, create ? "create the store" : "open the store, or the -lock file beside it");
+		status = kv_fail(err, rc, rc == ENOMEM ? "map the store; ulimit -v may be too low" : create ? "create the store" :
+		                                         "open the store, or the -lock file beside it");
 		goto failed;
 	}
 	mdb_env_get_fd(kv->env, &kv->fd);

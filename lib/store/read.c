@@ -50,6 +50,7 @@ struct evs_read {
 	uint64_t from, to;   /* what the caller asked for */
 	uint64_t high;       /* looked at up to here */
 	bool reverse, has_limit;
+	bool type_found; /* the stream's aggregateType was not given: it is the only one there was, and must stay it */
 	uint64_t left;       /* of the limit */
 	bool ended;          /* nothing more can come */
 	/* How events become text; records for evs_read_next. */
@@ -101,7 +102,7 @@ static void note_type(void *context, struct span type)
 	t->only_size = type.size;
 }
 
-/* --stream without a type: find the one it means. *none: there is no such stream. */
+/* --stream without a type: find the one it means, or see that it is the only one still. *none: there is no such stream. */
 static int resolve_stream(struct evs_read *r, struct index *x, bool *none, struct evs_error *err)
 {
 	struct select *s = r->select;
@@ -109,7 +110,7 @@ static int resolve_stream(struct evs_read *r, struct index *x, bool *none, struc
 	int status;
 
 	*none = false;
-	if (s->stream == NULL || s->aggregate_type != NULL)
+	if (s->stream == NULL || (s->aggregate_type != NULL && !r->type_found))
 		return EVS_OK;
 	status = index_streams(x, &s->stream_text, term_hash(r->store->seed, TERM_AGGREGATE, &s->stream_text, NULL), note_type, &types, err);
 	if (status == EVS_OK && (types.failed || types.text.failed))
@@ -119,10 +120,11 @@ static int resolve_stream(struct evs_read *r, struct index *x, bool *none, struc
 		status = error_set(err, EVS_AMBIGUOUS, 0, "stream '%.100s' is there in several aggregate types: %.300s; add --aggregate-type (\"\" for none)",
 		                   s->stream, (const char *)types.text.data);
 	}
-	if (status == EVS_OK && types.n == 1) {
+	if (status == EVS_OK && types.n == 1 && s->aggregate_type == NULL) {
 		s->aggregate_type = types.only;
 		s->aggregate_type_size = types.only_size;
 		types.only = NULL;
+		r->type_found = true;
 	}
 	*none = status == EVS_OK && types.n == 0;
 	buf_free(&types.text);
@@ -201,6 +203,10 @@ int evs_read_new(struct evs_store *store, const struct evs_selector *w, struct e
 	r->reverse = r->plan.reverse = r->select->reverse = w->reverse;
 	r->has_limit = w->has_limit;
 	r->left = w->limit;
+	if (w->event != NULL && !r->has_limit) { /* there is one at the most */
+		r->has_limit = true;
+		r->left = 1;
+	}
 	r->high = last < r->to ? last : r->to;
 	low = r->from;
 	if (w->has_last && r->reverse) { /* the last, backwards: a limit */
@@ -578,9 +584,17 @@ int evs_read_render(struct evs_read *r, enum evs_format format, const char *fiel
 
 /* ---- follow ---- */
 
+/* Milliseconds, rounded up, until what comes is recorded later than the selector wants. */
+static int64_t until_as_of(const struct evs_read *r)
+{
+	const int64_t as_of = r->select->as_of, now = moment_now_us();
+
+	return as_of == INT64_MAX ? INT64_MAX : as_of < now ? 0 : (as_of - now) / 1000 + 1;
+}
+
 int evs_read_more(struct evs_read *r, int wait_ms, struct evs_error *err)
 {
-	int64_t until = wait_ms < 0 ? INT64_MAX : moment_steady_ns() + (int64_t)wait_ms * 1000000;
+	const int64_t until = moment_steady_ns() + (int64_t)wait_ms * 1000000;
 	uint64_t last;
 	int status;
 
@@ -589,7 +603,7 @@ int evs_read_more(struct evs_read *r, int wait_ms, struct evs_error *err)
 	if (r->watch == NULL && (r->watch = watch_new(r->store->path)) == NULL)
 		return error_set(err, EVS_IO, errno, "cannot watch the store");
 	for (;;) {
-		int64_t left = (until - moment_steady_ns()) / 1000000;
+		int64_t left = wait_ms < 0 ? INT64_MAX : (until - moment_steady_ns()) / 1000000, as_of;
 		status = evs_last_position(r->store, &last, err);
 		if (status != EVS_OK)
 			return status;
@@ -598,9 +612,11 @@ int evs_read_more(struct evs_read *r, int wait_ms, struct evs_error *err)
 			r->high = last < r->to ? last : r->to;
 			return set_range(r, low, r->high, err);
 		}
-		if (left <= 0 || r->select->as_of < moment_now_us()) /* what comes is recorded later */
+		as_of = until_as_of(r);
+		if (left <= 0 || as_of <= 0)
 			return EVS_END;
-		if (watch_wait(r->watch, wait_ms < 0 ? -1 : left > INT32_MAX ? INT32_MAX : (int)left) < 0)
+		left = as_of < left ? as_of : left;
+		if (watch_wait(r->watch, left == INT64_MAX ? -1 : left > INT32_MAX ? INT32_MAX : (int)left) < 0)
 			return errno == EINTR ? error_set(err, EVS_INTERRUPTED, 0, "interrupted") : error_set(err, EVS_IO, errno, "cannot watch the store");
 	}
 }
