@@ -167,9 +167,13 @@ static int run(struct consume_args *args, struct job *job)
 	else if (!handlers_begin())
 		return STATUS_FAILED;
 	status = work(args, job, &err);
-	if (status != EVS_BAD_EVENT && status != EVS_CORRUPT && evs_consume_commit(job->consume, true, &last) != EVS_OK && status == EVS_OK) {
+	if (status != EVS_CORRUPT && evs_consume_commit(job->consume, true, &last) != EVS_OK && status == EVS_OK) {
 		status = last.status;
 		err = last;
+	}
+	if (status == EVS_OK && job->halt.status != EVS_OK) {
+		status = job->halt.status;
+		err = job->halt;
 	}
 	evs_consume_result(job->consume, &result);
 	evs_consume_free(job->consume);
@@ -198,6 +202,8 @@ static int cmd_consume(int argc, char **argv)
 
 	if (!options_parse(&tool_consume, argc, argv, &args, &given, &status))
 		return status;
+	if (given.ended && given.n == given.n_before) /* an empty variable would have events printed, and done with */
+		return message_usage("COMMAND is missing after '--'; without '--' events are printed");
 	if (given.n_before < 2)
 		return message_usage("GROUP is missing before '--'; usage: evs consume STORE GROUP [options] [-- COMMAND [ARG...]]");
 	job.path = given.list[0];

@@ -106,7 +106,7 @@ static int put_short(void *context, struct evs_store *store, const struct evs_le
 
 static int run_list(void *context, struct evs_store *store, const struct operands *given)
 {
-	static const char *const titles[] = {"id", "kind", "group", "projection", "position", "eventType", "aggregateId", "attempts", "recordedAt", "reason", "stderr", NULL};
+	static const char *const titles[] = {"id", "kind", "group", "projection", "line", "position", "eventType", "aggregateId", "attempts", "parked", "recordedAt", "reason", "stderr", NULL};
 	struct dlq_args *args = context;
 	struct sheet *sheet = NULL;
 	struct evs_error err = {0};
@@ -221,23 +221,61 @@ static int retry_named(struct retry *r, const struct evs_letter *l, struct evs_e
 	return status == EVS_OK ? retry_letter(r, l, err) : status;
 }
 
-static int retry_ids(struct retry *r, const struct operands *given, struct evs_error *err)
+/* A letter that was named, and where it stands among those of its stream. */
+struct named {
+	uint64_t position;
+	size_t operand;
+};
+
+static int by_position(const void *a, const void *b)
+{
+	const struct named *x = a, *y = b;
+
+	if (x->position != y->position)
+		return x->position < y->position ? -1 : 1;
+	return x->operand < y->operand ? -1 : x->operand > y->operand;
+}
+
+/* Find out in which order letters are to be tried, for those of a parked stream have one. Those that are not there are said. */
+static int sort_named(struct retry *r, const struct operands *given, struct named *named, size_t *n, struct evs_error *err)
 {
 	struct evs_letter *l;
-	int status = EVS_OK;
+	int status;
 
-	for (size_t i = 0; i < given->n_rest && status == EVS_OK; i++) {
+	*n = 0;
+	for (size_t i = 0; i < given->n_rest; i++) {
 		status = get(r->job.store, given, i, &l, err);
 		if (status == EVS_END) {
 			r->missing = true;
-			status = EVS_OK;
 			continue;
 		}
+		if (status != EVS_OK)
+			return status;
+		named[(*n)++] = (struct named){l->position, i};
+		evs_letter_free(l);
+	}
+	qsort(named, *n, sizeof *named, by_position);
+	return EVS_OK;
+}
+
+static int retry_ids(struct retry *r, const struct operands *given, struct evs_error *err)
+{
+	struct named *named = calloc(given->n_rest, sizeof *named);
+	struct evs_letter *l;
+	size_t n = 0;
+	int status = named == NULL ? error_nomem(err) : sort_named(r, given, named, &n, err);
+
+	for (size_t i = 0; i < n && status == EVS_OK; i++) {
+		status = get(r->job.store, given, named[i].operand, &l, err);
 		if (status == EVS_OK) {
 			status = retry_named(r, l, err);
 			evs_letter_free(l);
+		} else if (status == EVS_END) {
+			r->missing = true;
+			status = EVS_OK;
 		}
 	}
+	free(named);
 	return status;
 }
 

@@ -206,6 +206,52 @@ letters() {
 	is "$(of g '[.status,.handled,.lag]')" '["done",3,0]'
 }
 
+@test "what is in hand when the group is stopped is finished, by this member and by others" {
+	seq 12 | sed 's/.*/{"eventType":"a","aggregateId":"s&","data":&}/' | evs append a.evs
+	# A handler is at work until it is told to fail, or to end.
+	cat >handler <<-'END'
+	#!/bin/sh
+	echo "begun $EVS_POSITION" >>log
+	until [ -e end ] || [ -e "fail-$EVS_POSITION" ]; do sleep 0.01; done
+	[ ! -e "fail-$EVS_POSITION" ] || exit 1
+	echo "ended $EVS_POSITION" >>log
+	END
+	chmod +x handler
+	begun() { [ "$(grep -c begun log)" = "$1" ]; }
+	stuck() { [ "$(of "$1" .stuckAt)" = "$poison" ]; }
+	for ways in 'j 1 -j 3' 'members 3' 'batches 3 --batch 1'; do
+		set -- $ways
+		group=$1 members=$2
+		shift 2
+		rm -f log end fail-*
+		pids=()
+		for ((i = 0; i < members; i++)); do
+			"$EVS_BIN/evs" consume a.evs $group "$@" --on-failure stop --max-retries 0 -- ./handler 2>err-$i 3>&- &
+			pids+=($!)
+		done
+		wait_for begun 3
+		poison=$(sed -n '3s/begun //p' log)
+		touch fail-$poison
+		[ $group = j ] || wait_for stuck $group
+		sleep 0.3
+		touch end
+		for pid in "${pids[@]}"; do ! wait $pid; done
+		stuck $group
+		is "$(cat err-* | grep -c "the event at position $poison could not be handled in 1 try")" $members
+		is "$(sed -n 's/ended //p' log | sort)" "$(sed -n 's/begun //p' log | grep -vx $poison | sort)"
+		is "$(of $group '[.handled,.members]')" "[$(grep -c ended log),0]"
+		rm err-*
+	done
+}
+
+@test "a command that is empty is missing: events are not printed, and done with, in its place" {
+	orders 1
+	ran 2 evs consume a.evs g -- $unset
+	out_is ''
+	err_is "evs-consume: COMMAND is missing after '--'; without '--' events are printed"
+	is "$(evs group a.evs)" ''
+}
+
 @test "--on-failure park keeps the order: later events of the stream wait in the dead letters" {
 	orders 7
 	consume 4 g --on-failure park --max-retries 0 -- sh -c 'echo $EVS_POSITION >>log; test $EVS_POSITION != 1'

@@ -390,3 +390,14 @@ meddle() {
 	err_is "evs-decide: a.evs: the event at position 1: fail.fold:1: no"
 	[ ! -e ran ]
 }
+
+@test "a receipt that cannot be written does not hide that the events are in the store" {
+	echo 'on "*" { n += 1 }' >n.fold
+	quiet evs append a.evs --aggregate-type A --stream s <<<'{"eventType":"a"}'
+	said='cannot write: No space left on device; events whose receipts are lost are in the store'
+	ran 1 bash -c 'evs decide a.evs --stream s --fold n.fold -- echo "{\"eventType\":\"b\"}" </dev/null >/dev/full'
+	err_is "evs-decide: $said"
+	ran 1 bash -c 'evs append a.evs --receipts >/dev/full <<<"{\"eventType\":\"c\"}"'
+	err_is "evs-append: $said"
+	is "$(evs cat a.evs --fields .eventType | jq -r .eventType | paste -sd' ')" 'a b c'
+}

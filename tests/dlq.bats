@@ -48,7 +48,7 @@ mixed() {
 	is "$(ids --since 2999-01-01)" ''
 	is "$(ids --until -1h)" ''
 	is "$(ids --until 2999-01-01)" 1,2,3,4
-	is "$(evs dlq a.evs list --format csv | head -1)" 'id,kind,group,projection,position,eventType,aggregateId,attempts,recordedAt,reason,stderr'
+	is "$(evs dlq a.evs list --format csv | head -1)" 'id,kind,group,projection,line,position,eventType,aggregateId,attempts,parked,recordedAt,reason,stderr'
 	evs dlq a.evs list --format table | head -1 | grep -q '^id  kind'
 }
 
@@ -436,4 +436,28 @@ $(evs cat a.evs --to 1)"
 	ran 5 evs verify a.evs
 	is "$(evs dlq a.evs list | jq -r .eventType | paste -sd,)" a,a,a,a
 	is "$(evs dlq a.evs export --raw | jq -r .eventId | paste -sd,)" a-1,a-2,a-3,a-4
+}
+
+@test "retry --all goes on with others where a group's command cannot be run" {
+	orders 1
+	printf '#!/bin/sh\nexit 1\n' >gone
+	chmod +x gone
+	consume 4 a --max-retries 0 -- ./gone
+	consume 4 b --max-retries 0 -- test -e mended
+	rm gone
+	touch mended
+	ran 4 evs dlq a.evs retry --all
+	err_is "evs-dlq: a.evs: dead letter 1, the event at position 1 for 'a': cannot run './gone': No such file or directory; it stays"
+	is "$(ids)" 1
+	ran 1 evs dlq a.evs retry 1 -- ./gone
+	err_has "cannot run './gone'"
+}
+
+@test "letters of a parked stream that are named are tried in the order of the stream" {
+	orders 9
+	consume 4 g --on-failure park --max-retries 0 -- sh -c 'test $EVS_POSITION != 1'
+	is "$(ids)" 1,2,3,4,5
+	evs dlq a.evs retry 5 2 4 1 3 -- sh -c 'echo $EVS_POSITION >>log'
+	is "$(paste -sd' ' log)" '1 3 5 7 9'
+	is "$(ids)" ''
 }

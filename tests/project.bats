@@ -505,6 +505,44 @@ poisoned() {
 	err_has "'nosuch'"
 }
 
+@test "what was skipped stays skipped in a rebuild with the same fold, and is looked at again by another" {
+	poisoned
+	ran 1 evs project a.evs run acc --fold poison.fold
+	ran 0 evs project a.evs skip acc 4
+	quiet evs project a.evs run acc --fold poison.fold
+	wanted='{"key":"a","state":{"balance":27}}'
+	quiet evs project a.evs run acc --fold poison.fold --rebuild
+	is "$(of acc '[.position,.skipped]')" '[6,1]'
+	is "$(evs project a.evs show acc)" "$wanted"
+	quiet evs project a.evs run acc --fold poison.fold --rebuild --key a
+	is "$(evs project a.evs show acc)" "$wanted"
+	quiet evs project a.evs run acc --fold poison.fold --rebuild --on-failure dlq
+	is "$(evs stat a.evs | jq .deadLetters)" 0
+	ran 0 evs verify a.evs
+	sed 's/balance/sum/g' poison.fold >other.fold
+	ran 1 evs project a.evs run acc --fold other.fold --rebuild
+	err_has 'the event at position 4'
+	is "$(evs project a.evs show acc)" "$wanted"
+	ran 0 evs project a.evs skip acc 4
+	quiet evs project a.evs run acc --fold other.fold --rebuild
+	is "$(of acc '[.position,.skipped]')" '[6,1]'
+	quiet evs project a.evs run acc --fold other.fold --rebuild
+	is "$(of acc '[.position,.skipped]')" '[6,1]'
+}
+
+@test "an event on which a fold fails is one dead letter, however often it is rebuilt" {
+	poisoned
+	for rebuild in '' --rebuild --rebuild; do
+		ran 4 evs project a.evs run acc --fold poison.fold --on-failure dlq $rebuild
+	done
+	ran 4 evs project a.evs run other --fold poison.fold --on-failure dlq
+	is "$(evs dlq a.evs | jq -c '[.id,.projection,.position]' | paste -sd' ')" '[1,"acc",4] [2,"other",4]'
+	is "$(of acc .deadLetters)" 1
+	evs project a.evs drop acc
+	ran 4 evs project a.evs run acc --fold poison.fold --on-failure dlq
+	is "$(evs dlq a.evs | wc -l)" 2
+}
+
 @test "an event on which the fold fails has no effect at all" {
 	echo '{"eventType":"t","aggregateId":"a","data":{"items":[{"k":"x","v":1},{"k":"y","v":2}]}}' | evs append a.evs
 	echo '{"eventType":"t","aggregateId":"a","data":{"items":[{"k":"x","v":5},{"k":"z","v":3},{"k":"y","v":"bad"}]}}' | evs append a.evs

@@ -1,5 +1,6 @@
 #include "common/letter_retry.h"
 
+#include <errno.h>
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
@@ -142,11 +143,19 @@ static int find_way(struct retry *r, const struct evs_letter *l, struct evs_erro
 	return EVS_OK;
 }
 
+/* Whether a command cannot be run for what it is, and not for what the system lacks just now. */
+static bool is_its_fault(int failure)
+{
+	return failure != EAGAIN && failure != ENOMEM && failure != EMFILE && failure != ENFILE;
+}
+
+/* Start the handler. EVS_OK; EVS_END: the group's command cannot be run, which was said; or a failure. */
 static int start(struct retry *r, const struct evs_letter *l, struct evs_error *err)
 {
 	const struct evs_work work = {.event = l->event, .attempt = l->attempts + 1, .stream = l->stream};
 	struct handler *h = &r->handler;
 	char *const *environment;
+	char why[400];
 	int failure;
 
 	r->environment.job = &r->job;
@@ -156,6 +165,11 @@ static int start(struct retry *r, const struct evs_letter *l, struct evs_error *
 	if (environment == NULL || h->input.failed)
 		return error_nomem(err);
 	failure = handler_start(h, r->job.command, environment, r->job.emit || r->mode == JOB_LINES, r->job.timeout_ms);
+	if (failure != 0 && r->command == NULL && is_its_fault(failure)) {
+		snprintf(why, sizeof why, "cannot run '%.200s': %s", r->job.command[0], strerror(failure));
+		say(r, l, why);
+		return EVS_END;
+	}
 	return failure == 0 ? EVS_OK : error_set(err, EVS_IO, failure, "cannot run '%s'", r->job.command[0]);
 }
 
@@ -235,7 +249,7 @@ static int handle(struct retry *r, const struct evs_letter *l, const struct evs_
 	if (status == EVS_OK)
 		status = wait_for(r, err);
 	if (status != EVS_OK)
-		return status;
+		return status == EVS_END ? EVS_OK : status;
 	if (!succeeded(r, &answer, how, &failure))
 		return failed(r, l, &failure, note, err);
 	status = evs_letter_done(r->job.store, l, work_took_us(h), (const char *)h->output.data, r->job.emit ? h->output.size : 0, note, &why);

@@ -329,6 +329,7 @@ bool options_parse(const struct tool *tool, int argc, char **argv, void *args, s
 			good = arg[1] == '-' ? take_long(&p, arg + 2) : take_letters(&p, arg + 1);
 	}
 	operands->list[operands->n] = NULL;
+	operands->ended = !options;
 	if (options)
 		operands->n_before = operands->n;
 	good = good && check_operands(&p, operands) && check_verb(&p, operands->verb);

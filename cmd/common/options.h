@@ -82,6 +82,7 @@ struct operands {
 	char **list;
 	size_t n;
 	size_t n_before; /* of them before "--" */
+	bool ended;      /* there was a "--" */
 	/* Of a tool that has verbs: which, and the operands behind it. */
 	const struct verb *verb;
 	char **rest;

@@ -22,6 +22,7 @@ static struct {
 	bool closed, stopped, patient;
 	bool terminal, coloured;
 	int failure; /* errno of the first write that failed */
+	const char *promise;
 	size_t flushed; /* bytes of the text that the last output_flush has written */
 } output;
 
@@ -40,6 +41,11 @@ void output_look(void)
 void output_be_patient(void)
 {
 	output.patient = true;
+}
+
+void output_promise(const char *what)
+{
+	output.promise = what;
 }
 
 /* After a write that failed: what to do about it. */
@@ -205,7 +211,7 @@ int output_finish(int status)
 		output.failure = errno;
 	if (output.failure == 0 || output.closed)
 		return status;
-	message_print("cannot write: %s", strerror(output.failure));
+	message_print("cannot write: %s%s%s", strerror(output.failure), output.promise == NULL ? "" : "; ", output.promise == NULL ? "" : output.promise);
 	return status == STATUS_DONE ? STATUS_FAILED : status;
 }
 

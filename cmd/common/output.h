@@ -22,6 +22,9 @@ void output_look(void);
  */
 void output_be_patient(void);
 
+/* Something to say where standard output cannot be written: what that does not undo. Static. */
+void output_promise(const char *what);
+
 /* Write everything; on a terminal control characters are shown, not obeyed. -1: it failed, the reader closed the pipe, or a signal came; then all further writes fail too. */
 int output_write(const void *data, size_t size);
 

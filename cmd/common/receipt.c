@@ -2,10 +2,12 @@
 
 #include <inttypes.h>
 
+#include "common/output.h"
 #include "event/render.h"
 
 void receipt_put(struct buf *out, const struct evs_receipt *r)
 {
+	output_promise("events whose receipts are lost are in the store");
 	buf_text(out, "{\"eventId\":");
 	render_string(out, (const uint8_t *)r->event_id, r->event_id_size);
 	buf_printf(out, ",\"position\":%" PRIu64 ",\"stream\":", r->position);

@@ -33,14 +33,38 @@ bool work_stopping(struct job *job)
 	return true;
 }
 
+/* What the library says, unless that is that nothing more is to be taken. */
+static int unless_halted(struct job *job, int status, const struct evs_error *why, int halted, struct evs_error *err)
+{
+	if (status == EVS_BAD_EVENT) {
+		if (job->halt.status == EVS_OK)
+			job->halt = *why;
+		return halted;
+	}
+	if (status != EVS_OK && err != NULL)
+		*err = *why;
+	return status;
+}
+
 int work_next(struct job *job, struct evs_work *work, struct evs_error *err)
 {
-	return work_stopping(job) ? EVS_END : evs_consume_next(job->consume, work, err);
+	struct evs_error why = {0};
+
+	if (work_stopping(job) || job->halt.status != EVS_OK)
+		return EVS_END;
+	return unless_halted(job, evs_consume_next(job->consume, work, &why), &why, EVS_END, err);
+}
+
+int work_commit(struct job *job, struct evs_error *err)
+{
+	struct evs_error why = {0};
+
+	return unless_halted(job, evs_consume_commit(job->consume, false, &why), &why, EVS_OK, err);
 }
 
 bool work_is_over(const struct job *job)
 {
-	return signals_caught != 0 || job->unread || evs_consume_over(job->consume);
+	return signals_caught != 0 || job->unread || job->halt.status != EVS_OK || evs_consume_over(job->consume);
 }
 
 /* ---- the environment ---- */

@@ -17,6 +17,7 @@ struct job {
 	bool hurried;          /* there is more to do: work_wait does not sleep */
 	int64_t stopped_ns;    /* when a signal was seen; 0: none was */
 	bool unread;           /* a handler failed, and nobody reads any longer what handlers print */
+	struct evs_error halt; /* why nothing more is taken, though what is in hand is finished; status EVS_OK: nothing keeps it */
 };
 
 /* Each takes events until all is done or a signal came: EVS_OK; EVS_INTERRUPTED; or a failure. */
@@ -30,8 +31,11 @@ int work_print(struct job *job, struct evs_error *err); /* none: they are printe
 /* Whether to take no more: a signal came, or nobody reads. */
 bool work_stopping(struct job *job);
 
-/* evs_consume_next, but for a signal. */
+/* evs_consume_next, but for a signal; and where the group was stopped, which job->halt says from then on. */
 int work_next(struct job *job, struct evs_work *work, struct evs_error *err);
+
+/* evs_consume_commit, likewise: handlers that are at work when the group is stopped are no part of that. */
+int work_commit(struct job *job, struct evs_error *err);
 
 /* Whether nothing is to come. */
 bool work_is_over(const struct job *job);

@@ -70,7 +70,7 @@ static int wait_for(struct batch *b, struct evs_error *err)
 		if (status == EVS_OK)
 			status = work_wait(b->job, h, 1, err);
 		if (status == EVS_OK)
-			status = evs_consume_commit(b->job->consume, false, err);
+			status = work_commit(b->job, err);
 		work_hurry(b->job, h, 1);
 	}
 	b->job->hurried = false;
@@ -164,7 +164,7 @@ static int handle(struct batch *b, size_t from, size_t to, struct evs_error *err
 			only = i;
 			n++;
 		}
-	if (n == 0 || work_stopping(b->job))
+	if (n == 0 || work_stopping(b->job) || b->job->halt.status != EVS_OK)
 		return EVS_OK;
 	status = run_with(b, from, to, n, err);
 	if (status != EVS_OK)
@@ -206,8 +206,8 @@ static int run(struct batch *b, struct evs_error *err)
 		if (status == EVS_OK && b->now.n > 0)
 			status = handle(b, 0, b->now.n, err);
 		if (status == EVS_OK)
-			status = evs_consume_commit(b->job->consume, false, err);
-		if (status != EVS_OK || work_stopping(b->job) || (b->next.n == 0 && work_is_over(b->job)))
+			status = work_commit(b->job, err);
+		if (status != EVS_OK || work_stopping(b->job) || b->job->halt.status != EVS_OK || (b->next.n == 0 && work_is_over(b->job)))
 			break;
 		if (b->now.n == 0)
 			status = work_wait(b->job, NULL, 0, err);

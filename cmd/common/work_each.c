@@ -110,7 +110,7 @@ static int run(struct each *e, struct evs_error *err)
 	while (status == EVS_OK) {
 		status = hand_out(e, err);
 		if (status == EVS_OK)
-			status = evs_consume_commit(e->job->consume, false, err);
+			status = work_commit(e->job, err);
 		if (status != EVS_OK || (e->busy == 0 && work_is_over(e->job)))
 			break;
 		status = work_wait(e->job, e->handlers, e->job->concurrency, err);

@@ -228,7 +228,7 @@ static int run(struct lines *l, struct evs_error *err)
 	while (status == EVS_OK) {
 		status = ask(l, err);
 		if (status == EVS_OK)
-			status = evs_consume_commit(l->job->consume, false, err);
+			status = work_commit(l->job, err);
 		if (status != EVS_OK || (l->n == 0 && work_is_over(l->job)))
 			break;
 		nudge(l);

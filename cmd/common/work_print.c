@@ -54,7 +54,7 @@ int work_print(struct job *job, struct evs_error *err)
 	while (status == EVS_OK) {
 		status = print_some(job, list, &n, err);
 		if (status == EVS_OK)
-			status = evs_consume_commit(job->consume, false, err);
+			status = work_commit(job, err);
 		if (status != EVS_OK || work_is_over(job) || output_abandoned())
 			break;
 		if (n == 0)

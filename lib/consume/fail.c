@@ -138,9 +138,11 @@ static int retry(struct evs_consume *c, struct item *item, int64_t due_us, struc
 /* The group stops before it; it is due at once when the group goes on. */
 static int stop_at(struct evs_consume *c, struct item *item, struct evs_error *err)
 {
-	c->stuck = item->position;
-	error_set(&c->stuck_why, EVS_BAD_EVENT, 0, "the event at position %llu could not be handled in %llu %s: %.300s",
-	          (unsigned long long)item->position, (unsigned long long)item->attempt, item->attempt == 1 ? "try" : "tries", item->text);
+	if (c->stuck == 0) {
+		c->stuck = item->position;
+		error_set(&c->stuck_why, EVS_BAD_EVENT, 0, "the event at position %llu could not be handled in %llu %s: %.300s",
+		          (unsigned long long)item->position, (unsigned long long)item->attempt, item->attempt == 1 ? "try" : "tries", item->text);
+	}
 	return put_back(c, item, moment_now_us(), err);
 }
 

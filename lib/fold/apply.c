@@ -182,7 +182,7 @@ static bool key_text(struct fold_run *r, const struct code_node *n, struct fold_
 	} else if (value_is_null(&key)) {
 		*none = true;
 	} else {
-		return eval_fail(v, n, "a key is a string or a number, not %s", value_name(&key));
+		return eval_fail(v, n, "a key is a string, a number or a boolean, not %s", value_name(&key));
 	}
 	return true;
 }
@@ -385,7 +385,7 @@ static bool step_inside(struct fold_run *r, const struct code_node *n, struct pl
 			return eval_fail(v, n, "an element of a list is found by a whole number, not by %s", value_name(key));
 		i += i < 0 ? p->node->n : 0;
 		if (i < 0 || i > p->node->n)
-			return eval_fail(v, n, "the list has %u elements, no element %lld", p->node->n, (long long)i);
+			return eval_fail(v, n, "the list has %u element%s, no element %lld", p->node->n, p->node->n == 1 ? "" : "s", (long long)i);
 		p->at = (uint32_t)i;
 		p->key = NULL;
 		p->key_size = 0;

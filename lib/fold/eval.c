@@ -400,10 +400,8 @@ bool eval_node(struct eval *v, const struct code_node *n, struct value *out)
 	case CODE_NEGATE:
 		if (!eval_node(v, code_kid(v->code, n, 0), &a))
 			return false;
-		b = value_integer(0);
-		if (value_is_number(&a))
-			b.scale = a.kind == VALUE_NUMBER ? a.scale : 0;
-		return eval_operator(v, n, CODE_SUBTRACT, value_is_null(&a) ? &a : &b, &a, out);
+		b = value_is_number(&a) || value_is_null(&a) ? value_null() : value_integer(0); /* which names what is wrong */
+		return eval_operator(v, n, CODE_SUBTRACT, &b, &a, out);
 	case CODE_ADD: case CODE_SUBTRACT: case CODE_MULTIPLY: case CODE_DIVIDE: case CODE_REMAINDER:
 	case CODE_EQUAL: case CODE_UNEQUAL: case CODE_LESS: case CODE_LESS_EQUAL: case CODE_GREATER: case CODE_GREATER_EQUAL:
 	case CODE_IN:

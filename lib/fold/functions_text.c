@@ -163,6 +163,18 @@ regex_t *functions_pattern(const char *text, size_t size, const char **why)
 	return NULL;
 }
 
+/* Whether a pattern is found in a text, which a 0 follows. */
+static bool found(const regex_t *regex, const char *text, size_t size)
+{
+#ifdef REG_STARTEND
+	regmatch_t whole = {.rm_so = 0, .rm_eo = (regoff_t)size}; /* zero bytes are text too; glibc and the BSDs know this */
+
+	return regexec(regex, text, 0, &whole, REG_STARTEND) == 0;
+#else
+	return memchr(text, '\0', size) == NULL && regexec(regex, text, 0, NULL, 0) == 0;
+#endif
+}
+
 /* matches(text, pattern) */
 static bool matches(struct eval *v, const struct code_node *n, struct value *out)
 {
@@ -175,7 +187,7 @@ static bool matches(struct eval *v, const struct code_node *n, struct value *out
 	if (!argument_text(v, n, 0, &a, &null) || (regex == NULL && !argument_text(v, n, 1, &b, &null)))
 		return false;
 	*out = value_bool(false);
-	if (null || (a.size > 0 && memchr(a.text, '\0', a.size) != NULL))
+	if (null)
 		return true;
 	if (regex == NULL && (regex = functions_pattern(b.text, b.size, &why)) == NULL)
 		return eval_fail(v, n, "the pattern of matches: %s", why);
@@ -184,7 +196,7 @@ static bool matches(struct eval *v, const struct code_node *n, struct value *out
 		if (a.size > 0)
 			memcpy(text, a.text, a.size);
 		text[a.size] = '\0';
-		*out = value_bool(regexec(regex, text, 0, NULL, 0) == 0);
+		*out = value_bool(found(regex, text, a.size));
 	}
 	if (regex != n->regex) {
 		regfree(regex);

@@ -80,12 +80,21 @@ static bool calculate(struct eval *v, const struct code_node *n, enum code_op op
 	return true;
 }
 
+static bool negate(struct eval *v, const struct code_node *n, const struct value *a, struct value *out)
+{
+	struct decimal z;
+	enum decimal_status status = decimal_negate(&v->arena, value_number(a), &z);
+
+	if (status != DECIMAL_OK)
+		return decimal_failed(v, n, status);
+	*out = value_decimal(z);
+	return true;
+}
+
 /* + - * / % ; null is left out of a sum, 0 before a difference, and makes everything else null. */
 static bool arithmetic(struct eval *v, const struct code_node *n, enum code_op op, const struct value *a, const struct value *b,
                        struct value *out)
 {
-	static const struct value zero = {.kind = VALUE_NUMBER};
-
 	if (op == CODE_ADD && eval_sum(a, b, out))
 		return true;
 	if (value_is_number(a) && value_is_number(b))
@@ -99,7 +108,7 @@ static bool arithmetic(struct eval *v, const struct code_node *n, enum code_op o
 		if (!value_is_null(other) && !value_is_number(other))
 			return eval_fail(v, n, "'%s' needs numbers, not %s", operator_mark(op), value_name(other));
 		if (op == CODE_SUBTRACT && !value_is_null(other))
-			return value_is_null(a) ? calculate(v, n, op, &zero, b, out) : (*out = *a, true);
+			return value_is_null(a) ? negate(v, n, b, out) : (*out = *a, true);
 		*out = value_null();
 		return true;
 	}

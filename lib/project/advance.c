@@ -29,12 +29,58 @@ static void clear_dead(struct advance *a)
 	a->n_dead = 0;
 }
 
+static bool is_letter_of(const struct dead *d, const char *name)
+{
+	return d->kind == DEAD_FOLD && d->size == strlen(name) && memcmp(d->bytes, name, d->size) == 0;
+}
+
+static int by_number(const void *a, const void *b)
+{
+	uint64_t x = *(const uint64_t *)a, y = *(const uint64_t *)b;
+
+	return x < y ? -1 : x > y;
+}
+
+/* Find out, once, for which events the projection has letters. */
+static int find_letters(struct advance *a, struct kv_txn *txn, struct evs_error *err)
+{
+	struct kv_bytes key = {NULL, 0}, value;
+	struct kv_cursor *c;
+	struct dead d;
+	int status = a->letters_known ? EVS_END : kv_cursor_open(txn, KV_DEAD, &c, err);
+
+	if (status != EVS_OK)
+		return status == EVS_END ? EVS_OK : status;
+	for (status = kv_move(c, KV_FIRST, &key, &value, err); status == EVS_OK; status = kv_move(c, KV_NEXT, &key, &value, err)) {
+		if (!dead_decode(value, &d) || !is_letter_of(&d, a->options->name)) /* what is damaged verify tells */
+			continue;
+		if (!array_grow(&a->letters, &a->letters_cap, a->n_letters, sizeof *a->letters)) {
+			status = error_nomem(err);
+			break;
+		}
+		a->letters[a->n_letters++] = d.line;
+	}
+	kv_cursor_close(c);
+	a->letters_known = status == EVS_END;
+	if (a->n_letters > 0)
+		qsort(a->letters, a->n_letters, sizeof *a->letters, by_number);
+	return status == EVS_END ? EVS_OK : status;
+}
+
+static bool has_letter(const struct advance *a, uint64_t position)
+{
+	return a->n_letters > 0 && bsearch(&position, a->letters, a->n_letters, sizeof *a->letters, by_number) != NULL;
+}
+
+/* Make dead letters of the events that were put aside; one each, however often a rebuild meets them. */
 static int put_dead(struct advance *a, struct kv_txn *txn, struct store_state *state, struct evs_error *err)
 {
 	const char *name = a->options->name;
-	int status = EVS_OK;
+	int status = a->n_dead == 0 ? EVS_OK : find_letters(a, txn, err);
 
 	for (size_t i = 0; i < a->n_dead && status == EVS_OK; i++) {
+		if (has_letter(a, a->dead[i].position))
+			continue;
 		const struct dead d = {.kind = DEAD_FOLD, .recorded_us = moment_now_us(), .line = a->dead[i].position,
 		                       .reason = a->dead[i].reason, .reason_size = strlen(a->dead[i].reason),
 		                       .bytes = (const uint8_t *)name, .size = strlen(name)};
@@ -51,6 +97,7 @@ static void set_record(struct advance *a)
 	g->checkpoint = a->position;
 	g->events += a->applied;
 	g->dead += a->n_dead;
+	g->skipped += a->skipped;
 	g->ran_us = moment_now_us();
 	g->stuck = a->stuck;
 	g->reason = (struct span){a->why.message, a->stuck == 0 ? 0 : strlen(a->why.message)};
@@ -108,7 +155,7 @@ static void settle(struct advance *a)
 	a->model.generation = a->generation;
 	a->model.empty = a->model.empty && a->changes.states.n == 0;
 	clear_dead(a);
-	a->seen = a->applied = 0;
+	a->seen = a->applied = a->skipped = 0;
 	a->bytes = 0;
 	a->idle_since = 0;
 	a->commits++;
@@ -160,6 +207,11 @@ int advance_fail(struct advance *a, uint64_t position, struct evs_error *err)
 {
 	struct advance_dead *d;
 
+	if (generation_skips(a->generation, position)) {
+		a->position = position;
+		a->skipped++;
+		return EVS_OK;
+	}
 	if (a->options->on_failure == EVS_FAILURE_STOP) {
 		a->position = position - 1;
 		a->stuck = position;
@@ -290,7 +342,7 @@ static bool is_stopped(const struct advance *a)
 /* Whether there is something to commit beside the checkpoint. */
 static bool has_changes(const struct advance *a)
 {
-	return a->applied > 0 || a->n_dead > 0 || a->generation->stuck != 0;
+	return a->applied > 0 || a->n_dead > 0 || a->skipped > 0 || a->generation->stuck != 0;
 }
 
 /* Sleep until there are events, a signal came, or it is time to commit. */
@@ -399,7 +451,7 @@ static int again(struct advance *a, struct evs_error *err)
 	model_pause(&a->model);
 	cache_clear(&a->cache);
 	clear_dead(a);
-	a->seen = a->applied = 0;
+	a->seen = a->applied = a->skipped = 0;
 	a->bytes = 0;
 	return status == EVS_OK ? open_read(a, err) : status;
 }
@@ -457,4 +509,5 @@ void advance_release(struct advance *a)
 	cache_release(&a->cache);
 	clear_dead(a);
 	free(a->dead);
+	free(a->letters);
 }

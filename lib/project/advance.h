@@ -45,6 +45,11 @@ struct advance {
 	size_t bytes;           /* of those */
 	struct advance_dead *dead;
 	size_t n_dead, dead_cap;
+	uint64_t skipped;       /* events that were stepped over, as before a rebuild */
+	/* Positions of which the projection has letters already, from before a rebuild. */
+	uint64_t *letters;
+	size_t n_letters, letters_cap;
+	bool letters_known;
 	/* The event on which the fold fails, and why. */
 	uint64_t stuck;
 	struct evs_error why;
@@ -85,7 +90,7 @@ struct cached *advance_state(struct advance *a, uint64_t hash, struct span key, 
                              struct evs_error *err);
 
 /*
- * The fold or the command fails on the event at a position, err says why. EVS_OK: it was put aside; EVS_BAD_EVENT: all
+ * The fold or the command fails on the event at a position, err says why. EVS_OK: it was put aside, or stepped over; EVS_BAD_EVENT: all
  * before it is to be committed; EVS_NOMEM.
  */
 int advance_fail(struct advance *a, uint64_t position, struct evs_error *err);

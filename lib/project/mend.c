@@ -146,6 +146,8 @@ static int go(struct mend *m, struct evs_error *err)
 		if (m->options->stop != NULL && *m->options->stop != 0)
 			return error_set(err, EVS_INTERRUPTED, 0, "interrupted");
 		status = m->fold != NULL ? fold_event(m, &record, err) : ask(m, &record, err);
+		if (status == EVS_BAD_EVENT && generation_skips(m->generation, event.position))
+			continue;
 		if (status == EVS_BAD_EVENT && m->options->on_failure == EVS_FAILURE_DLQ)
 			m->result->dead++;
 		else if (status != EVS_OK)

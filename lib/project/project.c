@@ -121,6 +121,8 @@ static int begin_rebuild(struct setup *s, struct evs_error *err)
 	struct kv_txn *txn;
 	int status = kv_begin(s->store->kv, true, &txn, err);
 
+	if (p->model.exec == next.exec && p->model.hash == next.hash) /* another fold may well not fail there */
+		next.skips = p->model.skips;
 	if (status != EVS_OK)
 		return status;
 	next.number = (p->next.number > p->model.number ? p->next.number : p->model.number) + 1;
@@ -264,6 +266,7 @@ int evs_project_skip(struct evs_store *store, const char *name, uint64_t positio
 	struct kv_txn *txn;
 	int status = begin_change(store, name, &lock, &txn, &p, err);
 	struct generation *const generations[] = {&p.model, &p.next};
+	struct buf skips[2] = {{0}, {0}};
 	bool any = false;
 
 	for (size_t i = 0; i < 2 && status == EVS_OK; i++) {
@@ -275,8 +278,12 @@ int evs_project_skip(struct evs_store *store, const char *name, uint64_t positio
 		g->reason.size = 0;
 		g->skipped++;
 		any = true;
+		if (!generation_skip(g, position, &skips[i]))
+			status = error_nomem(err);
 	}
 	if (status == EVS_OK)
 		status = any ? projection_put(txn, name, &p, err) : not_stuck(&p, name, position, err);
+	for (size_t i = 0; i < 2; i++)
+		buf_free(&skips[i]);
 	return end_change(status, lock, txn, &p, err);
 }

@@ -10,7 +10,7 @@
 #include "base/utf8.h"
 #include "event/render.h"
 
-enum { VERSION = 1, FLAG_EXEC = 1, FLAG_BY_STREAM = 2 };
+enum { VERSION = 2, FLAG_EXEC = 1, FLAG_BY_STREAM = 2 };
 enum { NAMES_SHOWN = 300 }; /* bytes of a list of names in a message */
 
 int projection_check_name(const char *name, struct evs_error *err)
@@ -40,6 +40,26 @@ static void put_generation(struct buf *out, const struct generation *g)
 	buf_sized(out, g->reason.text, g->reason.size);
 	buf_sized(out, g->source.text, g->source.size);
 	buf_sized(out, g->selectors.text, g->selectors.size);
+	buf_sized(out, g->skips.text, g->skips.size);
+}
+
+bool generation_skips(const struct generation *g, uint64_t position)
+{
+	const uint8_t *p = (const uint8_t *)g->skips.text, *end = p + g->skips.size;
+	uint64_t at;
+
+	while (p != NULL && p < end && (p = get_varint(p, end, &at)) != NULL)
+		if (at == position)
+			return true;
+	return false;
+}
+
+bool generation_skip(struct generation *g, uint64_t position, struct buf *bytes)
+{
+	buf_put(bytes, g->skips.text, g->skips.size);
+	buf_varint(bytes, position);
+	g->skips = (struct span){(const char *)bytes->data, bytes->size};
+	return !bytes->failed;
 }
 
 int projection_put(struct kv_txn *txn, const char *name, const struct projection *p, struct evs_error *err)
@@ -67,7 +87,7 @@ static const uint8_t *get_span(const uint8_t *p, const uint8_t *end, struct span
 	return p;
 }
 
-static const uint8_t *get_generation(const uint8_t *p, const uint8_t *end, struct generation *g)
+static const uint8_t *get_generation(const uint8_t *p, const uint8_t *end, unsigned version, struct generation *g)
 {
 	uint64_t *const numbers[] = {&g->to, &g->checkpoint, &g->events, &g->dead, &g->skipped, &g->stuck};
 
@@ -84,7 +104,8 @@ static const uint8_t *get_generation(const uint8_t *p, const uint8_t *end, struc
 		p = get_varint(p, end, numbers[i]);
 	p = get_span(p, end, &g->reason);
 	p = get_span(p, end, &g->source);
-	return get_span(p, end, &g->selectors);
+	p = get_span(p, end, &g->selectors);
+	return version == 1 ? p : get_span(p, end, &g->skips);
 }
 
 bool projection_decode(struct kv_bytes value, struct projection *p)
@@ -93,12 +114,12 @@ bool projection_decode(struct kv_bytes value, struct projection *p)
 
 	*p = (struct projection){0};
 	buf_put(&p->bytes, value.data, value.size);
-	if (p->bytes.failed || value.size < 9 || p->bytes.data[0] != VERSION)
+	if (p->bytes.failed || value.size < 9 || p->bytes.data[0] < 1 || p->bytes.data[0] > VERSION)
 		return false;
 	p->id = get64(p->bytes.data + 1);
 	end = p->bytes.data + p->bytes.size;
-	at = get_generation(p->bytes.data + 9, end, &p->model);
-	return get_generation(at, end, &p->next) == end;
+	at = get_generation(p->bytes.data + 9, end, p->bytes.data[0], &p->model);
+	return get_generation(at, end, p->bytes.data[0], &p->next) == end;
 }
 
 void projection_release(struct projection *p)

@@ -20,6 +20,7 @@ struct generation {
 	uint64_t checkpoint; /* all events up to it are in the states, did not match, or were put aside or skipped */
 	uint64_t events;     /* that were applied */
 	uint64_t dead, skipped; /* events put aside, and stepped over */
+	struct span skips;   /* positions of events to step over, where the fold fails on them: varints */
 	int64_t ran_us;      /* when it was last worked on; 0: its first run has committed nothing yet */
 	uint64_t stuck;      /* the position on which the fold fails; 0: it does not */
 	struct span reason;
@@ -39,6 +40,12 @@ int projection_check_name(const char *name, struct evs_error *err);
 int projection_get(struct kv_txn *txn, const char *name, struct projection *p, struct evs_error *err);
 int projection_put(struct kv_txn *txn, const char *name, const struct projection *p, struct evs_error *err);
 void projection_release(struct projection *p);
+
+/* Whether a generation is to step over an event on which its fold fails. */
+bool generation_skips(const struct generation *g, uint64_t position);
+
+/* Have it do so; the list lies in bytes from then on, which must be empty. False when memory ran out. */
+bool generation_skip(struct generation *g, uint64_t position, struct buf *bytes);
 
 /* Look at the value of a record. */
 bool projection_decode(struct kv_bytes value, struct projection *p);

@@ -17,7 +17,7 @@ static const struct {
 	/* By key. */
 	{"key .data.k\non \"*\" { n += 1 }", {"a s1 {\"k\":\"x\"}", "a s2 {\"k\":\"x\"}", "a s1 {}", "a - {\"k\":1.50}", "a - {\"k\":true}"},
 	 "x={\"n\":2} 1.50={\"n\":1} true={\"n\":1}"},
-	{"key .data.k\non \"*\" { n += 1 }", {"a s1 {\"k\":[1]}"}, "FAIL the event at position 1: t.fold:1: a key is a string or a number, not a list"},
+	{"key .data.k\non \"*\" { n += 1 }", {"a s1 {\"k\":[1]}"}, "FAIL the event at position 1: t.fold:1: a key is a string, a number or a boolean, not a list"},
 	/* A bank account, as in the manual. */
 	{"key .data.account\n"
 	 "on \"account.created\" { owner = .data.owner; balance = 0 }\n"
