@@ -167,7 +167,7 @@ load helper
 	shows '' a.evs --to 0
 	shows '' a.evs --to 0 --follow
 	shows '' a.evs --to 0 --marker
-	is "$(evs cat a.evs --from 0 --from-revision 0 | wc -l)" 3
+	is "$(evs cat a.evs --from 0 | wc -l)" 3
 }
 
 @test "a follower as of a moment that has passed ends, for what comes is recorded later" {

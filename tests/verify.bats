@@ -289,7 +289,7 @@ index n' >fails.fold
 	ran 0 evs verify b.evs
 	out_is ''
 	is "$(evs project b.evs show acc)" "$(evs project a.evs show acc)"
-	patched 'acc\x01' 'acc\x07'
+	patched 'acc\x02' 'acc\x07'
 	ran 5 evs project b.evs run acc --fold account.fold --rebuild
 	quiet evs project b.evs drop acc
 	quiet evs project b.evs run acc --fold account.fold
@@ -305,10 +305,10 @@ index n' >fails.fold
 @test "a projection that is damaged, or that is where no event is" {
 	accounts
 	# Its name, version, id, the generation's number and flags, hash, time of the last run, and last position.
-	patched '(?<=acc\x01.{8}\x01\x02.{16}\x00)\x04' '\x05'
+	patched '(?<=acc\x02.{8}\x01\x02.{16}\x00)\x04' '\x05'
 	finds 'projection-position'
 	is "$(jq -r .message <<<"$output")" "the checkpoint of projection 'acc' is 5, the newest event has position 4"
-	patched '(?<=acc\x01.{8}\x01\x02.{16}\x00\x04...)\x00' '\x09'
+	patched '(?<=acc\x02.{8}\x01\x02.{16}\x00\x04...)\x00' '\x09'
 	finds 'projection-position'
 	is "$(jq .position <<<"$output")" 9
 	# The fold is not what its hash says; it is none; the selectors are no JSON; the record is of no version, and cut.
@@ -320,10 +320,10 @@ index n' >fails.fold
 	patched '(?<=index balance\n\x02){}' '{]'
 	finds 'projection-damaged'
 	out_has "the selectors of projection 'acc' are damaged"
-	patched 'acc\x01' 'acc\x07'
+	patched 'acc\x02' 'acc\x07'
 	finds 'projection-damaged'
 	out_has "the record of projection 'acc' is damaged"
-	patched 'acc\x01' '\x01cc\x01'
+	patched 'acc\x02' '\x01cc\x02'
 	finds 'projection-damaged'
 	out_has "'\\\\x01cc'"
 	# One that is being rebuilt.

@@ -109,7 +109,7 @@ class Model:
             start = first if first is not None else place[0]
             if added or place != list(range(start, start + len(place))) or min(repeats) <= after:
                 return (3,), [], []
-        elif condition and added and not holds:
+        elif condition and (added or rejected) and not holds:
             return (3,), [], []
         return (trouble or (4 if rejected else 0),), added, taken
 
