@@ -45,10 +45,13 @@ static void put_generation(struct buf *out, const struct generation *g)
 
 bool generation_skips(const struct generation *g, uint64_t position)
 {
-	const uint8_t *p = (const uint8_t *)g->skips.text, *end = p + g->skips.size;
+	const uint8_t *p = (const uint8_t *)g->skips.text, *end;
 	uint64_t at;
 
-	while (p != NULL && p < end && (p = get_varint(p, end, &at)) != NULL)
+	if (g->skips.size == 0)
+		return false;
+	end = p + g->skips.size;
+	while (p < end && (p = get_varint(p, end, &at)) != NULL)
 		if (at == position)
 			return true;
 	return false;

@@ -50,6 +50,7 @@ struct evs_read {
 	uint64_t from, to;   /* what the caller asked for */
 	uint64_t high;       /* looked at up to here */
 	bool reverse, has_limit;
+	bool event_found; /* the one that the selector names: no other can come */
 	bool type_found; /* the stream's aggregateType was not given: it is the only one there was, and must stay it */
 	uint64_t left;       /* of the limit */
 	bool ended;          /* nothing more can come */
@@ -166,6 +167,7 @@ static int set_range(struct evs_read *r, uint64_t low, uint64_t high, struct evs
 	status = resolve_stream(r, &r->plan.index, &none, err);
 	if (status == EVS_OK && r->select->event != NULL) {
 		status = resolve_event(r, &r->plan.index, &position, err);
+		r->event_found |= position != 0;
 		none |= position < low || position > high;
 		low = high = position;
 	}
@@ -203,10 +205,6 @@ int evs_read_new(struct evs_store *store, const struct evs_selector *w, struct e
 	r->reverse = r->plan.reverse = r->select->reverse = w->reverse;
 	r->has_limit = w->has_limit;
 	r->left = w->limit;
-	if (w->event != NULL && !r->has_limit) { /* there is one at the most */
-		r->has_limit = true;
-		r->left = 1;
-	}
 	r->high = last < r->to ? last : r->to;
 	low = r->from;
 	if (w->has_last && r->reverse) { /* the last, backwards: a limit */
@@ -598,7 +596,7 @@ int evs_read_more(struct evs_read *r, int wait_ms, struct evs_error *err)
 	uint64_t last;
 	int status;
 
-	if (r->reverse || r->high >= r->to || (r->has_limit && r->left == 0))
+	if (r->reverse || r->high >= r->to || (r->has_limit && r->left == 0) || r->event_found)
 		return EVS_END;
 	if (r->watch == NULL && (r->watch = watch_new(r->store->path)) == NULL)
 		return error_set(err, EVS_IO, errno, "cannot watch the store");
