@@ -1,7 +1,7 @@
 /*
  * Exact decimal numbers: coefficient x 10^-scale, never a binary float.
  * Nearly all fit a 64-bit coefficient and a scale of 0 to 18; any other is kept as its digits, JSON's way, and
- * calculated by GMP, whose one home this is. The scale follows General Decimal Arithmetic (Cowlishaw, version
+ * calculated by GMP (decimal_big.c). The scale follows General Decimal Arithmetic (Cowlishaw, version
  * 1.70): 29.90 + 0.10 is 30.00, 29.90 x 2 is 59.80, an exact quotient has the scale of the dividend less that of
  * the divisor where it can.
  */

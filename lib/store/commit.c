@@ -1,64 +1,17 @@
-#include "store/commit.h"
+#include "store/commit_parts.h"
 
 #include <stdlib.h>
 
 #include "base/error.h"
 #include "base/moment.h"
-#include "event/same.h"
 #include "store/dead.h"
 #include "store/known.h"
-#include "store/seal.h"
 
 enum {
 	BATCH_EVENTS = 125000,     /* sixteen such batches are a run of RUN_EVENTS_MAX */
 	BATCH_BYTES = 64 << 20,    /* packed */
 	LOOK_AHEAD = 12,           /* how far ahead memory is brought near */
 	MAPPED_BYTES = 96 << 20,   /* of the file in memory between batches: in a large store many runs are looked into */
-};
-
-/* An event of the batch that has a position, or is a duplicate. */
-struct member {
-	uint64_t event; /* TERM_EVENT */
-	struct chunk *chunk;
-	struct staged *staged;
-};
-
-struct commit {
-	struct evs_store *store;
-	const struct commit_rules *rules;
-	struct pool *pool;
-	struct parser *parser; /* for chunks that met new names */
-	/* The open transaction. */
-	struct kv_txn *txn;
-	struct store_state state;
-	struct index index;
-	bool index_open;
-	struct fetch fetch;
-	unsigned names_before;
-	int64_t now; /* recordedAt of what is added */
-	/* The batch. */
-	struct chunk *chunks, *last_chunk, *spare;
-	struct member *members; /* new events */
-	size_t n_members, members_cap;
-	uint64_t *id_slots; /* by TERM_EVENT: its higher half, and member + 1 */
-	size_t n_id_slots;
-	struct streams streams;
-	struct seal seal;
-	uint64_t bytes;
-	uint32_t *aggregates; /* per line of a chunk: the runs that may have its aggregateId, as index_revision wants them */
-	size_t aggregates_cap;
-	/* Conditions. */
-	bool began;            /* the conditions were looked at */
-	bool unmet;            /* they do not hold: only a retry can succeed */
-	char unmet_why[300];
-	uint64_t expect_from;  /* revision the one stream had */
-	uint64_t expect_stream;
-	uint64_t fresh, repeated; /* new events, and under a condition those that stand already, each once */
-	uint64_t first_fresh;     /* position */
-	uint64_t next_repeat;  /* where the next duplicate of a retry must stand */
-	bool failed;           /* a line ended the append */
-	/* What was done. */
-	struct evs_append_result done, open; /* committed; of the open transaction */
 };
 
 struct commit *commit_new(struct evs_store *store, const struct commit_rules *rules, struct evs_error *err)
@@ -217,117 +170,7 @@ static int settle_names(struct commit *c, struct chunk *chunk, struct evs_error 
 	return EVS_OK;
 }
 
-/* ---- duplicates ---- */
-
-/* The slot for a member; the table has room. */
-static void put_id(uint64_t *slots, size_t n_slots, uint64_t hash, size_t member)
-{
-	size_t i = hash & (n_slots - 1);
-
-	while (slots[i] != 0)
-		i = (i + 1) & (n_slots - 1);
-	slots[i] = (hash >> 32 << 32) | (member + 1);
-}
-
-/* Keep the table at most half full. */
-static bool grow_ids(struct commit *c)
-{
-	size_t n = c->n_id_slots == 0 ? 256 : c->n_id_slots * 4;
-	uint64_t *slots;
-
-	if (c->n_members * 2 < c->n_id_slots)
-		return true;
-	if ((slots = calloc(n, sizeof *slots)) == NULL)
-		return false;
-	for (size_t m = 0; m < c->n_members; m++)
-		put_id(slots, n, c->members[m].event, m);
-	free(c->id_slots);
-	c->id_slots = slots;
-	c->n_id_slots = n;
-	return true;
-}
-
-static bool add_member(struct commit *c, struct chunk *chunk, struct staged *s)
-{
-	if (!array_grow(&c->members, &c->members_cap, c->n_members, sizeof *c->members) || !grow_ids(c))
-		return false;
-	put_id(c->id_slots, c->n_id_slots, s->terms.event, c->n_members);
-	c->members[c->n_members++] = (struct member){s->terms.event, chunk, s};
-	return true;
-}
-
-static bool event_id_of(const uint8_t *body, size_t size, struct text *id)
-{
-	struct view v;
-
-	if (!view_open(&v, body, size))
-		return false;
-	*id = v.texts[NAME_EVENT_ID];
-	return true;
-}
-
-/* A member of the batch with the same eventId, NULL when there is none. */
-static const struct member *find_member(const struct commit *c, const struct chunk *chunk, const struct staged *s)
-{
-	if (c->n_id_slots == 0)
-		return NULL;
-	for (size_t i = s->terms.event & (c->n_id_slots - 1); c->id_slots[i] != 0; i = (i + 1) & (c->n_id_slots - 1)) {
-		const struct member *m = &c->members[(uint32_t)c->id_slots[i] - 1];
-		struct text a, b;
-		if (c->id_slots[i] >> 32 == s->terms.event >> 32 && m->event == s->terms.event &&
-		    event_id_of(m->chunk->packed.data + m->staged->at, m->staged->size, &a) &&
-		    event_id_of(chunk->packed.data + s->at, s->size, &b) && view_text_same(&a, &b))
-			return m;
-	}
-	return NULL;
-}
-
-/* Compare with an event that has the same eventId. EVS_OK: it is the same; EVS_CONFLICT. */
-static int compare(struct commit *c, const struct chunk *chunk, struct staged *s, const uint8_t *body, size_t size,
-                   uint64_t position, uint64_t revision, bool stored, struct evs_error *err)
-{
-	char scratch[UUID_TEXT];
-	struct text id;
-	struct span span = {"", 0};
-	int same = same_event(c->store->names, body, size, chunk->packed.data + s->at, s->size, s->time_made);
-
-	if (same < 0)
-		return error_set(err, EVS_CORRUPT, 0, "the event at position %llu is damaged", (unsigned long long)position);
-	if (same == 1) {
-		s->duplicate = true;
-		s->position = position;
-		s->revision = revision;
-		return EVS_OK;
-	}
-	if (event_id_of(body, size, &id))
-		span = view_span(&id, c->store->names, scratch);
-	if (!stored)
-		return error_set(err, EVS_CONFLICT, 0, "eventId '%.*s' came before in the input with other content", (int)span.size, span.text);
-	return error_set(err, EVS_CONFLICT, 0, "eventId '%.*s' is in the store at position %llu with other content", (int)span.size,
-	                 span.text, (unsigned long long)position);
-}
-
-/* Whether the event is there already: EVS_OK with s->duplicate set or not, EVS_CONFLICT when its id is taken. */
-static int check_duplicate(struct commit *c, const struct chunk *chunk, struct staged *s, struct evs_error *err)
-{
-	const struct member *m = find_member(c, chunk, s);
-	struct record r;
-	struct text id;
-	int status;
-
-	s->duplicate = false;
-	if (m != NULL)
-		return compare(c, chunk, s, m->chunk->packed.data + m->staged->at, m->staged->size, m->staged->position,
-		               m->staged->revision, false, err);
-	if (s->id_made || (!s->known && c->state.tail_first > c->state.last_position))
-		return EVS_OK;
-	if (!event_id_of(chunk->packed.data + s->at, s->size, &id))
-		return error_nomem(err);
-	status = index_find_event(&c->index, &id, s->terms.event, s->known, &r, err);
-	if (status == EVS_END)
-		return EVS_OK;
-	return status == EVS_OK ? compare(c, chunk, s, r.body, r.size, r.position, r.revision, true, err) : status;
-}
+/* ---- asking ahead ---- */
 
 /*
  * Ask the runs about the lines of a chunk ahead of them: for eventIds those that were not asked when it was parsed, for aggregateIds
@@ -375,105 +218,6 @@ static int stream_of(struct commit *c, const struct staged *s, uint32_t runs, ui
 	return index_revision(&c->index, &e->id, (struct span){e->type, e->type_size}, e->aggregate, runs, e->hash, &e->revision, err);
 }
 
-/* ---- conditions ---- */
-
-/* Look at the append condition, once, before the first event. */
-static int check_fail_if(struct commit *c, struct evs_error *err)
-{
-	uint64_t found;
-	int status;
-
-	if (c->rules->fail_if == NULL)
-		return EVS_OK;
-	status = query_find(c->rules->fail_if, &c->index, c->rules->after, &found, err);
-	if (status == EVS_OK && found != 0) {
-		c->unmet = true;
-		snprintf(c->unmet_why, sizeof c->unmet_why, "the append condition fails: the event at position %llu matches; nothing was appended",
-		         (unsigned long long)found);
-	}
-	return status;
-}
-
-/* The expected revision, at the first event. */
-static void check_expect(struct commit *c, uint64_t revision, const struct text *id)
-{
-	int64_t expect = c->rules->expect;
-	char scratch[UUID_TEXT];
-	struct span span = view_span(id, c->store->names, scratch);
-
-	c->expect_from = revision;
-	if (expect >= 0 && revision != (uint64_t)expect) {
-		c->unmet = true;
-		snprintf(c->unmet_why, sizeof c->unmet_why, "stream '%.*s' is at revision %llu, not %lld; nothing was appended",
-		         (int)span.size, span.text, (unsigned long long)revision, (long long)expect);
-	} else if (expect == EVS_EXPECT_EXISTS && revision == 0) {
-		c->unmet = true;
-		snprintf(c->unmet_why, sizeof c->unmet_why, "stream '%.*s' does not exist; nothing was appended", (int)span.size, span.text);
-	}
-}
-
-static int refuse(struct commit *c, struct evs_error *err)
-{
-	return error_set(err, EVS_CONFLICT, 0, "%s",
-	                 c->unmet_why[0] != '\0' ? c->unmet_why :
-	                                           "some of the events are in the store already and some are not; nothing was appended");
-}
-
-/* Refuse an event of the store that does not stand where this append would have put it. */
-static int refuse_place(struct commit *c, const struct chunk *chunk, const struct staged *s, uint64_t wanted, struct evs_error *err)
-{
-	bool by_revision = c->rules->expect != EVS_EXPECT_ANY;
-	char scratch[UUID_TEXT];
-	struct span span = {"", 0};
-	struct text id;
-
-	if (c->unmet)
-		return refuse(c, err);
-	if (event_id_of(chunk->packed.data + s->at, s->size, &id))
-		span = view_span(&id, c->store->names, scratch);
-	return error_set(err, EVS_CONFLICT, 0, "eventId '%.*s' is in the store already, at %s %llu%s, not %llu; nothing was appended",
-	                 (int)span.size, span.text, by_revision ? "revision" : "position",
-	                 (unsigned long long)(by_revision ? s->revision : s->position), by_revision ? " of its stream" : "",
-	                 (unsigned long long)wanted);
-}
-
-/*
- * Under a condition the whole is either new, with the condition holding, or a retry: every event a duplicate that
- * stands where this append would have put it.
- */
-static int check_whole(struct commit *c, const struct chunk *chunk, const struct staged *s, uint32_t entry, struct evs_error *err)
-{
-	bool expects = c->rules->expect != EVS_EXPECT_ANY;
-	uint64_t place;
-
-	if (!expects && c->rules->fail_if == NULL)
-		return EVS_OK;
-	if (expects && entry == STREAM_NONE)
-		return error_set(err, EVS_BAD_EVENT, 0, "the event is in no stream, but --expect is about one; give --stream");
-	if (c->fresh + c->repeated == 0 && expects) {
-		c->expect_stream = c->streams.entries[entry].hash;
-		check_expect(c, c->streams.entries[entry].revision, &c->streams.entries[entry].id);
-	}
-	if (expects && c->streams.entries[entry].hash != c->expect_stream)
-		return error_set(err, EVS_BAD_EVENT, 0, "the event is in another stream than those before it; --expect is about one stream");
-	if (!s->duplicate)
-		return c->unmet || c->repeated > 0 ? refuse(c, err) : EVS_OK;
-	place = expects ? s->revision : s->position;
-	if (c->fresh > 0 && s->position >= c->first_fresh)
-		return EVS_OK; /* it came twice in this input */
-	if (c->fresh > 0)
-		return refuse(c, err);
-	if (c->repeated == 0)
-		c->next_repeat = c->rules->expect >= 0 ? (uint64_t)c->rules->expect + 1 : place;
-	if (c->repeated > 0 && place < c->next_repeat && place >= c->next_repeat - c->repeated)
-		return EVS_OK;
-	if (place != c->next_repeat || s->position <= c->rules->after)
-		return refuse_place(c, chunk, s, s->position <= c->rules->after ? c->rules->after + 1 : c->next_repeat, err);
-	c->next_repeat++;
-	c->repeated++;
-	return EVS_OK;
-}
-
 /* ---- events ---- */
 
 /*
@@ -503,7 +247,7 @@ static int add_event(struct commit *c, struct chunk *chunk, struct staged *s, ui
 		c->first_fresh = s->position;
 	s->revision = entry == STREAM_NONE ? 0 : ++c->streams.entries[entry].revision;
 	item.record = (struct record){s->position, s->revision, c->now, chunk->packed.data + s->at, s->size};
-	if (!add_member(c, chunk, s))
+	if (!commit_add_member(c, chunk, s))
 		return error_nomem(err);
 	c->bytes += s->size;
 	c->open.events++;
@@ -545,11 +289,11 @@ static int take_line(struct commit *c, struct chunk *chunk, size_t i, struct evs
 
 	if (s->error != NULL)
 		return reject(c, chunk, s, EVS_BAD_EVENT, s->error, err);
-	status = check_duplicate(c, chunk, s, &why);
+	status = commit_check_duplicate(c, chunk, s, &why);
 	if (status == EVS_OK)
 		status = stream_of(c, s, c->aggregates[i], &entry, &why);
 	if (status == EVS_OK) {
-		status = check_whole(c, chunk, s, entry, &why);
+		status = commit_check_whole(c, chunk, s, entry, &why);
 		about_line = status != EVS_CONFLICT;
 	}
 	if (status == EVS_OK && s->duplicate) {
@@ -583,7 +327,7 @@ int commit_chunk(struct commit *c, struct chunk *chunk, struct evs_error *err)
 		return EVS_OK;
 	status = commit_begin(c, err);
 	if (status == EVS_OK && !c->began) {
-		status = check_fail_if(c, err);
+		status = commit_check_fail_if(c, err);
 		c->began = true;
 	}
 	if (status == EVS_OK)
@@ -689,7 +433,7 @@ int commit_end(struct commit *c, bool last, struct evs_error *err)
 	if (c->rules->whole && !last)
 		return flush_part(c, err);
 	if (c->unmet && c->fresh + c->repeated == 0) /* all lines were bad: no event was there to be refused */
-		return refuse(c, err);
+		return commit_refuse(c, err);
 	if (c->open.events == 0 && c->open.rejected == 0 && c->rules->with == NULL && (c->failed || name_count(c->store->names) == c->names_before)) {
 		kv_abort(c->txn); /* duplicates alone: nothing to write */
 		c->txn = NULL;
