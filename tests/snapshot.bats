@@ -190,7 +190,9 @@ on "*" { n += 1; last = .position }' >type.fold
 	with=$(best "$EVS_BIN/evs" replay big.evs --fold sum.fold --key big --at-position 99950)
 	cmp said wanted
 	[[ $(cat said) == *'"state":{"balance":999.50,"n":99950}'* ]] || fail "$(cat said)"
-	[ $((with * 2)) -lt $without ] || fail "$with ms with snapshots, $without ms without"
+	# Starting a process is no part of it, and takes long with sanitizers.
+	start=$(best "$EVS_BIN/evs" --version)
+	[ $(((with - start) * 2)) -lt $((without - start)) ] || fail "$with ms with snapshots, $without ms without, $start ms for nothing"
 }
 
 @test "drop drops what is named, prune keeps the newest N of each state" {
