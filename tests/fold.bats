@@ -605,3 +605,12 @@ sample() {
 		python3 reference.py ${fold%:*} ${fold#*:}.ndjson got || fail "${fold%:*}.fold differs from Python"
 	done
 }
+
+@test "a list that is changed and asked again and again is work that has a limit" {
+	jq -nc '[range(50000)] | ["i", "a"][] as $type | {eventType: $type, aggregateId: "s", data: {l: .}}' >in
+	quiet evs append a.evs in
+	printf 'on "i" { l = .data.l; push l 0 }\non "a" each .data.l { l[0] = .; if "z" in l { x = 1 } }\n' >hostile.fold
+	# Without the limit it takes a minute, in which no signal is heard.
+	ran 1 timeout -k 1 20 evs project a.evs run p --fold hostile.fold
+	err_has 'the event at position 2: hostile.fold:2: the event takes too long to work out'
+}

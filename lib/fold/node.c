@@ -7,6 +7,7 @@
 
 #define INDEX_FROM 17 /* fields of an object that gets an index, elements of a list that does when it is asked */
 #define SLOT_GONE UINT32_MAX
+#define STEP_BYTES 64 /* of text that are hashed in a step */
 
 /*
  * Open addressing: a place + 1, 0: empty. Half of the slots stay empty; those that are gone count as taken. Of a list it
@@ -42,6 +43,12 @@ static struct value plainest(struct value number)
 	for (; number.scale > 0 && number.number % 10 == 0; number.scale--)
 		number.number /= 10;
 	return number;
+}
+
+/* What hashing an item costs, in steps of work (expr.h). */
+static uint64_t item_steps(const struct value *v)
+{
+	return v->kind == VALUE_TEXT ? 1 + v->size / STEP_BYTES : 1;
 }
 
 static uint64_t item_hash(const struct value *v)
@@ -225,12 +232,16 @@ int64_t node_find(const struct node *n, const char *key, size_t size)
 	return -1;
 }
 
-int node_has(struct node *n, const struct value *v)
+int node_has(struct node *n, const struct value *v, uint64_t *steps)
 {
 	if (n->index == &borrowed || n->n < INDEX_FROM || !is_item(v))
 		return -1;
-	if (n->index == NULL)
+	*steps += item_steps(v);
+	if (n->index == NULL) {
+		for (uint32_t i = 0; i < n->n; i++)
+			*steps += item_steps(&n->values[i]);
 		index_make(n);
+	}
 	if (n->index == NULL)
 		return -1;
 	if (*slot_of(n, v) != 0)

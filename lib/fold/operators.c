@@ -175,8 +175,10 @@ static bool is_in(struct eval *v, const struct code_node *n, const struct value 
 	struct value_iterator it;
 	struct value e;
 	bool found = false;
-	int known = b->kind == VALUE_LIST ? node_has(b->node, a) : -1;
+	int known = b->kind == VALUE_LIST ? node_has(b->node, a, &v->steps) : -1;
 
+	if (v->steps > EXPR_STEPS_MAX)
+		return eval_fail(v, n, "the event takes too long to work out");
 	if (known >= 0 || value_is_null(b)) {
 		*out = value_bool(known > 0);
 		return true;

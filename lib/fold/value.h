@@ -219,9 +219,9 @@ int64_t node_find(const struct node *n, const char *key, size_t size);
 
 /*
  * Whether a list has an element that equals v, where that is known without a look at each: 1, 0; -1: it is not. Of long
- * lists that states own it is, where v is a string or most kinds of numbers.
+ * lists that states own it is, where v is a string or most kinds of numbers. *steps grows by the work that it took.
  */
-int node_has(struct node *n, const struct value *v);
+int node_has(struct node *n, const struct value *v, uint64_t *steps);
 
 /* Values of a node are about to change in their places. */
 void node_changes(struct node *n);

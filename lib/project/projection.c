@@ -90,6 +90,18 @@ static const uint8_t *get_span(const uint8_t *p, const uint8_t *end, struct span
 	return p;
 }
 
+/* Whether a list of positions is whole. */
+static bool are_positions(struct span list)
+{
+	const uint8_t *p = (const uint8_t *)list.text;
+	uint64_t at;
+
+	for (const uint8_t *end = p + list.size; list.size > 0 && p < end;)
+		if ((p = get_varint(p, end, &at)) == NULL)
+			return false;
+	return true;
+}
+
 static const uint8_t *get_generation(const uint8_t *p, const uint8_t *end, unsigned version, struct generation *g)
 {
 	uint64_t *const numbers[] = {&g->to, &g->checkpoint, &g->events, &g->dead, &g->skipped, &g->stuck};
@@ -108,7 +120,9 @@ static const uint8_t *get_generation(const uint8_t *p, const uint8_t *end, unsig
 	p = get_span(p, end, &g->reason);
 	p = get_span(p, end, &g->source);
 	p = get_span(p, end, &g->selectors);
-	return version == 1 ? p : get_span(p, end, &g->skips);
+	if (version > 1 && p != NULL && (p = get_span(p, end, &g->skips)) != NULL && !are_positions(g->skips))
+		return NULL;
+	return p;
 }
 
 bool projection_decode(struct kv_bytes value, struct projection *p)

@@ -891,7 +891,7 @@ static void lists_know_what_they_have(void **state)
 	struct arena arena = {.limit = 1 << 20};
 	struct node *n = node_new(false), other = node_borrowed();
 	struct fixture f;
-	uint64_t seed = 7;
+	uint64_t seed = 7, steps = 0;
 	int asked[3] = {0};
 
 	(void)state;
@@ -929,7 +929,7 @@ static void lists_know_what_they_have(void **state)
 			int known;
 			if (chance_of(&seed, 3) == 0)
 				continue;
-			known = node_has(n, &values[i]);
+			known = node_has(n, &values[i], &steps);
 			for (uint32_t k = 0; k < n->n && !there; k++)
 				there = value_equal(&n->values[k], &values[i], f.numbered.names, &arena);
 			CHECK(known == -1 || known == (int)there, "step %d, %s: %d", step, texts[i], known);
@@ -943,7 +943,7 @@ static void lists_know_what_they_have(void **state)
 		assert_true(node_add(n, NULL, 0, value_integer(i)));
 	other.values = n->values;
 	other.n = n->n;
-	assert_int_equal(node_has(&other, &n->values[20]), -1);
+	assert_int_equal(node_has(&other, &n->values[20], &steps), -1);
 	node_free(n);
 	arena_free(&arena);
 	end(&f);
