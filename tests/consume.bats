@@ -252,6 +252,33 @@ letters() {
 	is "$(evs group a.evs)" ''
 }
 
+@test "who follows and has nothing to do sleeps, whatever standard input is" {
+	orders 1
+	consume 0 g -- true
+	consume 0 b --batch 5 -- cat
+	# Its processor time in ticks, a hundredth of a second each.
+	ticks() { awk '{ print $14 + $15 }' "/proc/$1/stat"; }
+	followers=()
+	mkfifo pipe
+	sleep 60 >pipe 3>&- &
+	for input in /dev/null pipe; do
+		for ways in 'consume a.evs g -f -- true' 'consume a.evs g -f -j 3 -- true' 'consume a.evs l -f --lines -- sed -u s/.*/ok/' \
+			'consume a.evs b -f --batch 5 -- cat' 'consume a.evs p -f' 'cat a.evs -f'; do
+			"$EVS_BIN/evs" $ways <$input >/dev/null 3>&- &
+			followers+=($!)
+		done
+	done
+	sleep 2 # whatever they begin with
+	before=()
+	for pid in "${followers[@]}"; do before+=("$(ticks $pid)"); done
+	sleep 1
+	for i in "${!followers[@]}"; do
+		after=$(ticks "${followers[i]}")
+		[ $((after - before[i])) -le 10 ] || fail "follower $i takes $((after - before[i])) ticks a second"
+	done
+	kill "${followers[@]}"
+}
+
 @test "--on-failure park keeps the order: later events of the stream wait in the dead letters" {
 	orders 7
 	consume 4 g --on-failure park --max-retries 0 -- sh -c 'echo $EVS_POSITION >>log; test $EVS_POSITION != 1'

@@ -219,9 +219,11 @@ int handler_start(struct handler *h, char *const *argv, char *const *environment
 
 void handler_poll(const struct handler *h, struct pollfd wait[HANDLER_FDS])
 {
-	wait[0] = (struct pollfd){.fd = h->given < h->input.size ? h->in : -1, .events = POLLOUT};
-	wait[1] = (struct pollfd){.fd = h->out, .events = POLLIN};
-	wait[2] = (struct pollfd){.fd = h->error, .events = POLLIN};
+	const bool at_work = h->pid > 0; /* one that was never started has no descriptors, and zeros for them */
+
+	wait[0] = (struct pollfd){.fd = at_work && h->given < h->input.size ? h->in : -1, .events = POLLOUT};
+	wait[1] = (struct pollfd){.fd = at_work ? h->out : -1, .events = POLLIN};
+	wait[2] = (struct pollfd){.fd = at_work ? h->error : -1, .events = POLLIN};
 }
 
 /* Keep the end of what it wrote to standard error. */
